@@ -1,0 +1,36 @@
+// `npm test [-- PATH ...] [--only PATH] [-t NAME]`: install, build, then run the compiled tests
+// with node's own runner. Without a path: every test that needs no other software.
+import { readdirSync } from "node:fs";
+import { join, relative } from "node:path";
+import { run } from "node:test";
+import { spec } from "node:test/reporters";
+import { prepare, root } from "./build.mjs";
+
+prepare();
+const args = process.argv.slice(2);
+const nameAt = args.indexOf("-t");
+const name = nameAt >= 0 ? args.splice(nameAt, 2)[1] : undefined;
+const paths = args.filter((arg) => arg !== "--only").map((path) => path.replace(/\.ts$/, ""));
+const dist = join(root, "dist");
+const wanted = (file) =>
+  paths.length === 0
+    ? !file.startsWith("test/compat/") && !file.startsWith("test/cluster/")
+    : paths.some((path) => file.startsWith(path));
+const files = readdirSync(dist, { recursive: true, withFileTypes: true })
+  .filter((entry) => entry.isFile() && entry.name.endsWith(".test.js"))
+  .map((entry) => relative(dist, join(entry.parentPath ?? entry.path, entry.name)))
+  .filter(wanted)
+  .sort();
+if (files.length === 0) {
+  console.error(`no test file matches ${paths.join(" ")}`);
+  process.exit(1);
+}
+const stream = run({
+  files: files.map((file) => join(dist, file)),
+  concurrency: true,
+  ...(name === undefined ? {} : { testNamePatterns: [name] }),
+});
+stream.on("test:fail", () => {
+  process.exitCode = 1;
+});
+stream.compose(new spec()).pipe(process.stdout);
