@@ -1,0 +1,119 @@
+// Loads that etcd's own benchmark lacks, with etcd's own Go client. Prints one line of JSON.
+//
+//	load txn    one compare of mod_revision and one put: how Kubernetes updates an object
+//	load fill   many keys quickly: transactions of 100 puts, every key written --rounds times
+//	load put    puts of random keys for --seconds, for latencies while something else goes on
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math/rand"
+	"os"
+	"sort"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+var (
+	endpoint = flag.String("endpoint", "127.0.0.1:2379", "")
+	clients  = flag.Int("clients", 100, "goroutines")
+	conns    = flag.Int("conns", 10, "connections")
+	total    = flag.Int("total", 10000, "requests")
+	keys     = flag.Int("keys", 1000, "size of the key space")
+	rounds   = flag.Int("rounds", 1, "fill: times every key is written")
+	valSize  = flag.Int("val-size", 256, "bytes of a value")
+	seconds  = flag.Float64("seconds", 5, "put: how long")
+)
+
+func main() {
+	kind := os.Args[1]
+	os.Args = append(os.Args[:1], os.Args[2:]...)
+	flag.Parse()
+	connections := make([]*clientv3.Client, *conns)
+	for i := range connections {
+		c, err := clientv3.New(clientv3.Config{Endpoints: []string{*endpoint}, DialTimeout: 5 * time.Second})
+		fail(err)
+		connections[i] = c
+	}
+	value := strings.Repeat("v", *valSize)
+	var next, failed int64
+	start := time.Now()
+	deadline := start.Add(time.Duration(*seconds * float64(time.Second)))
+	latencies := make([][]float64, *clients)
+	work := func(worker int, c *clientv3.Client) {
+		revisions := map[string]int64{}
+		for {
+			n := int(atomic.AddInt64(&next, 1) - 1)
+			if kind == "put" && time.Now().After(deadline) || kind == "txn" && n >= *total || kind == "fill" && n*100 >= *keys**rounds {
+				return
+			}
+			began := time.Now()
+			var err error
+			switch kind {
+			case "txn":
+				key := fmt.Sprintf("/registry/pods/%d/%06d", worker, n%(*keys / *clients + 1))
+				var r *clientv3.TxnResponse
+				r, err = c.Txn(context.Background()).
+					If(clientv3.Compare(clientv3.ModRevision(key), "=", revisions[key])).
+					Then(clientv3.OpPut(key, value)).
+					Else(clientv3.OpGet(key)).Commit()
+				if err == nil && r.Succeeded {
+					revisions[key] = r.Header.Revision
+				} else if err == nil && len(r.Responses[0].GetResponseRange().Kvs) > 0 {
+					revisions[key] = r.Responses[0].GetResponseRange().Kvs[0].ModRevision
+				}
+			case "fill":
+				ops := make([]clientv3.Op, 0, 100)
+				for i := n * 100; i < n*100+100 && i < *keys**rounds; i++ {
+					ops = append(ops, clientv3.OpPut(fmt.Sprintf("/registry/fill/%010d", i%*keys), value))
+				}
+				_, err = c.Txn(context.Background()).Then(ops...).Commit()
+			default:
+				_, err = c.Put(context.Background(), fmt.Sprintf("/put/%08d", rand.Intn(*keys)), value)
+			}
+			if err != nil {
+				atomic.AddInt64(&failed, 1)
+			}
+			latencies[worker] = append(latencies[worker], time.Since(began).Seconds())
+		}
+	}
+	var group sync.WaitGroup
+	for i := 0; i < *clients; i++ {
+		group.Add(1)
+		go func() { defer group.Done(); work(i, connections[i%*conns]) }()
+	}
+	group.Wait()
+	report(time.Since(start).Seconds(), latencies, failed)
+}
+
+func report(took float64, latencies [][]float64, failed int64) {
+	var all []float64
+	for _, l := range latencies {
+		all = append(all, l...)
+	}
+	sort.Float64s(all)
+	at := func(p float64) float64 {
+		if len(all) == 0 {
+			return 0
+		}
+		return all[int(p*float64(len(all)-1))]
+	}
+	fail(json.NewEncoder(os.Stdout).Encode(map[string]any{
+		"requests": len(all), "failed": failed, "seconds": took, "rate": float64(len(all)) / took,
+		"p50": at(0.5), "p99": at(0.99), "max": at(1),
+	}))
+}
+
+func fail(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}

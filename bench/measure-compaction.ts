@@ -1,0 +1,56 @@
+// Latency of puts while 1,000,000 revisions are compacted, against the same server idle.
+
+import { capture, runLoad } from "./loads.ts";
+import { type Bench, type Row, ratioRow } from "./run.ts";
+import { type Kind, startServer } from "./servers.ts";
+
+const PORT = 25090;
+const KEYS = 100_000;
+const ROUNDS = 10;
+const SECONDS = 5;
+
+export async function measureCompaction(bench: Bench): Promise<Row[]> {
+  const idle = { stock: 0, ours: 0 };
+  const busy = { stock: 0, ours: 0 };
+  for (const kind of ["stock", "ours"] as const satisfies Kind[]) {
+    process.stderr.write(`compaction of ${KEYS * ROUNDS} revisions, ${kind} …\n`);
+    const server = await startServer({ kind, programs: bench.programs, port: PORT });
+    const at = `--endpoint=${server.endpoint}`;
+    await capture(bench.tools.load, ["fill", at, `--keys=${KEYS}`, `--rounds=${ROUNDS}`]);
+    const puts = {
+      program: bench.tools.load,
+      args: ["put", at, "--clients=10", "--conns=10", `--keys=${KEYS}`, `--seconds=${SECONDS}`],
+      requests: 0,
+    };
+    await runLoad(server, puts);
+    idle[kind] = (await runLoad(server, puts)).p99Ms;
+    const compacted = fetch(`http://${server.endpoint}/v3/kv/compaction`, {
+      method: "POST",
+      body: JSON.stringify({ revision: await currentRevision(server.endpoint), physical: true }),
+    });
+    busy[kind] = (await runLoad(server, puts)).p99Ms;
+    if (!(await compacted).ok) throw new Error("the compaction failed");
+    await server.stop();
+  }
+  const ratio = busy.ours / idle.ours;
+  return [
+    ratioRow("put p99 during compaction of 1M revisions", " ms", (kind) => busy[kind], {}),
+    {
+      name: "… to idle p99 (stock: left, ours: right)",
+      stock: `${(busy.stock / idle.stock).toFixed(2)}×`,
+      ours: `${ratio.toFixed(2)}×`,
+      ratio,
+      promise: "≤ 3×",
+      isKept: ratio <= 3,
+    },
+  ];
+}
+
+async function currentRevision(endpoint: string): Promise<string> {
+  const answer = await fetch(`http://${endpoint}/v3/maintenance/status`, {
+    method: "POST",
+    body: "{}",
+  });
+  const status = (await answer.json()) as { header: { revision: string } };
+  return status.header.revision;
+}
