@@ -1,0 +1,106 @@
+// The plain HTTP endpoints: of the client port (health, version, metrics, debug) and the few of
+// the peer port that need no raft transport.
+
+import type { Logger } from "../base/log.ts";
+import { type Member } from "../server/member.ts";
+import { SERVER_VERSION } from "../server/options.ts";
+import { formatId } from "../state/members.ts";
+import type { HttpHandler, HttpRequest, HttpResponse } from "../wire/rpc.ts";
+import { type Metric, renderMetrics } from "./exposition.ts";
+import { type HealthChecks } from "./health-checks.ts";
+import { json, methodNotAllowed, notFound, plainText } from "./http-answers.ts";
+
+/** What only the process knows; given by `cmd/`. */
+export interface ProcessFacts {
+  readonly commandLine: readonly string[];
+  /** Memory in the shape of Go's runtime.MemStats, as far as it applies. */
+  memoryStats(): Readonly<Record<string, number>>;
+  fileDescriptorLimit(): number;
+}
+
+const METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores";
+
+export function clientHttpHandler(parts: {
+  readonly member: Member;
+  readonly health: HealthChecks;
+  readonly metrics: readonly Metric[];
+  readonly facts: ProcessFacts;
+  readonly log: Logger;
+}): HttpHandler {
+  return (request) => {
+    switch (request.path) {
+      case "/version":
+        return request.method === "GET" ? version(parts.member) : methodNotAllowed("GET");
+      case "/metrics":
+        return metricsAnswer(parts.metrics);
+      case "/debug/vars":
+        return debugVars(parts.member, parts.facts);
+      default:
+        return parts.health.handle(request);
+    }
+  };
+}
+
+/** `--listen-metrics-urls`: health and metrics only. */
+export function metricsHttpHandler(health: HealthChecks, metrics: readonly Metric[]): HttpHandler {
+  return (request) =>
+    request.path === "/metrics" ? metricsAnswer(metrics) : health.handle(request);
+}
+
+export function peerHttpHandler(member: Member, nowRfc3339: () => string): HttpHandler {
+  const clusterId = formatId(member.clusterId);
+  return (request: HttpRequest): HttpResponse | undefined => {
+    switch (request.path) {
+      case "/version":
+        return version(member);
+      case "/members":
+        return withCluster(json(`${member.members.toJson()}\n`), clusterId);
+      case "/raft/probing": {
+        const body = `{"OK":true,"Now":"${nowRfc3339()}"}\n`;
+        return { status: 200, headers: [], body };
+      }
+      case "/raft":
+        return request.method === "POST" ? undefined : methodNotAllowed("POST");
+      case "/downgrade/enabled": {
+        const enabled = member.members.downgrade?.enabled === true;
+        const headers = [["Content-Type", "text/plain"]] as const;
+        return withCluster({ status: 200, headers, body: String(enabled) }, clusterId);
+      }
+      case "/members/hashkv":
+        return plainText(400, "error unmarshalling request\n");
+      default:
+        return notFound();
+    }
+  };
+}
+
+function withCluster(answer: HttpResponse, clusterId: string): HttpResponse {
+  return { ...answer, headers: [...answer.headers, ["X-Etcd-Cluster-Id", clusterId]] };
+}
+
+function version(member: Member): HttpResponse {
+  const etcdcluster = member.clusterVersion ?? "not_decided";
+  const storage = member.storageVersion ?? "unknown";
+  return json(JSON.stringify({ etcdserver: SERVER_VERSION, etcdcluster, storage }));
+}
+
+function metricsAnswer(metrics: readonly Metric[]): HttpResponse {
+  const body = renderMetrics(metrics);
+  return { status: 200, headers: [["Content-Type", METRICS_CONTENT_TYPE]], body };
+}
+
+/** The shape of Go's expvar: an object, one line per variable. */
+function debugVars(member: Member, facts: ProcessFacts): HttpResponse {
+  const variables: [string, unknown][] = [
+    ["cmdline", facts.commandLine],
+    ["file_descriptor_limit", facts.fileDescriptorLimit()],
+    ["memstats", facts.memoryStats()],
+    ["raft.status", member.raftStatusJson()],
+  ];
+  const lines = variables.map(([name, value]) => `${JSON.stringify(name)}: ${JSON.stringify(value)}`);
+  return {
+    status: 200,
+    headers: [["Content-Type", "application/json; charset=utf-8"]],
+    body: `{\n${lines.join(",\n")}\n}\n`,
+  };
+}

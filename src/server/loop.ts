@@ -1,0 +1,141 @@
+// The only place where agreement, disk, peers and state meet. One turn takes what raft has ready
+// through the four stations and back:
+//
+//   raft.ready() ─► (leader) send ─► WAL: one write for all that came in ─► (follower) send
+//        ▲                               │ meanwhile: apply what is already durable and committed
+//        └── advance ◄───────────────────┘
+//
+// Group commit falls out of the waiting: what is proposed while a write is under way shares the
+// next one, and while that one is under way the first group is applied and answered.
+//
+// Two rules, asserted: a follower's messages leave only after its entries are durable; an entry is
+// applied only if it is durable here (etcd #14370: an acknowledged write was lost because of it).
+
+import { assert } from "../base/assert.ts";
+import type { Clock } from "../io/io.ts";
+import type { Raft } from "../raft/raft.ts";
+import { type Entry, EntryType, type Ready } from "../raft/ready.ts";
+import type { Wal } from "../storage/wal/wal.ts";
+
+/** What the loop drives; `Member` implements it. */
+export interface LoopHooks {
+  send(ready: Ready): void;
+  /** Who leads has changed, or reads were confirmed. */
+  news(ready: Ready): void;
+  apply(entry: Entry): void;
+  /** After a batch was applied: answers leave, waiting reads go on, logs are trimmed. */
+  applied(): void;
+  fatal(error: Error): void;
+}
+
+export class Loop {
+  readonly #clock: Clock;
+  readonly #raft: Raft;
+  readonly #wal: Wal;
+  readonly #hooks: LoopHooks;
+  #current: Ready | undefined;
+  /** Of `#current.committed`: how many have been applied. */
+  #appliedCount = 0;
+  #durableIndex: number;
+  #written = true;
+  #isBeginning = false;
+  #scheduled = false;
+  #stopped = false;
+  #whenIdle: (() => void) | undefined;
+
+  constructor(parts: {
+    clock: Clock;
+    raft: Raft;
+    wal: Wal;
+    hooks: LoopHooks;
+    durableIndex: number;
+  }) {
+    this.#clock = parts.clock;
+    this.#raft = parts.raft;
+    this.#wal = parts.wal;
+    this.#hooks = parts.hooks;
+    this.#durableIndex = parts.durableIndex;
+  }
+
+  /** There may be work: a tick, a message or a proposal came in. */
+  readonly wake = (): void => {
+    if (this.#scheduled || this.#current !== undefined || this.#stopped) return;
+    this.#scheduled = true;
+    this.#clock.endOfTurn(this.#turn);
+  };
+
+  /** No further turn is begun; `done` is called when the one under way has ended. */
+  stop(done: () => void): void {
+    this.#stopped = true;
+    if (this.#current === undefined) done();
+    else this.#whenIdle = done;
+  }
+
+  readonly #turn = (): void => {
+    this.#scheduled = false;
+    if (this.#current === undefined && !this.#stopped) this.#begin();
+  };
+
+  /** Takes Readies until one has to wait for the disk. */
+  #begin(): void {
+    while (this.#raft.hasReady() && !this.#stopped) {
+      const ready = this.#raft.ready();
+      this.#current = ready;
+      this.#appliedCount = 0;
+      if (ready.softState !== undefined || ready.readStates.length > 0) this.#hooks.news(ready);
+      if (ready.messages.length > 0 && this.#raft.isLeader) this.#hooks.send(ready);
+      this.#written = true;
+      if (ready.entries.length > 0 || ready.hardState !== undefined) {
+        this.#written = false;
+        this.#isBeginning = true;
+        this.#wal.append(ready.entries, ready.hardState, ready.mustSync, this.#onWritten);
+        this.#isBeginning = false;
+      }
+      this.#applyDurable(ready);
+      if (!this.#written) return;
+      this.#finish(ready);
+    }
+    if (this.#stopped) this.#whenIdle?.();
+  }
+
+  readonly #onWritten = (error: Error | null): void => {
+    if (error !== null) return this.#hooks.fatal(error);
+    const ready = this.#current;
+    assert(ready !== undefined && !this.#written, "a write ended that no turn had begun");
+    const last = ready.entries.at(-1);
+    if (last !== undefined) this.#durableIndex = last.index;
+    this.#written = true;
+    if (this.#isBeginning) return;
+    this.#finish(ready);
+    this.#begin();
+  };
+
+  /** All of it is durable: tell the others, apply the rest, let raft go on. */
+  #finish(ready: Ready): void {
+    // A follower votes and counts by the configuration it has applied, so that comes first.
+    if (ready.committed.some(isConfChange)) this.#applyDurable(ready);
+    if (ready.messages.length > 0 && !this.#raft.isLeader) this.#hooks.send(ready);
+    this.#applyDurable(ready);
+    assert(this.#appliedCount === ready.committed.length, "committed entries are durable here");
+    this.#raft.advance(ready);
+    this.#current = undefined;
+  }
+
+  /** Applies what is durable on this member; of a follower's new entries that is none yet. */
+  #applyDurable(ready: Ready): void {
+    const committed = ready.committed;
+    let at = this.#appliedCount;
+    if (at === committed.length) return;
+    while (at < committed.length && committed[at]!.index <= this.#durableIndex) {
+      this.#hooks.apply(committed[at]!);
+      at++;
+    }
+    if (at === this.#appliedCount) return;
+    this.#appliedCount = at;
+    this.#hooks.applied();
+  }
+}
+
+function isConfChange(entry: Entry): boolean {
+  return entry.type !== EntryType.Normal;
+}

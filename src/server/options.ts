@@ -1,0 +1,45 @@
+// What a member needs to know to start: the flags of etcd after they were parsed and checked.
+
+export interface MemberOptions {
+  readonly name: string;
+  readonly dataDir: string;
+  /** undefined: `<dataDir>/member/wal`. */
+  readonly walDir: string | undefined;
+  readonly clientUrls: readonly string[];
+  /** name → peer URLs of every member of a new cluster, this one included. */
+  readonly initialCluster: ReadonlyMap<string, readonly string[]>;
+  readonly initialClusterToken: string;
+
+  readonly tickMs: number;
+  readonly electionMs: number;
+  readonly preVote: boolean;
+
+  readonly snapshotCount: number;
+  readonly snapshotCatchupEntries: number;
+  readonly maxSnapshots: number;
+  readonly maxWals: number;
+
+  readonly quotaBackendBytes: number;
+  readonly backendBatchIntervalMs: number;
+  readonly backendBatchLimit: number;
+  readonly backendFreelistType: "array" | "map";
+  readonly bootstrapDefragThresholdBytes: number;
+  readonly compactionBatchLimit: number;
+  readonly compactionSleepMs: number;
+  readonly unsafeNoFsync: boolean;
+
+  readonly maxRequestBytes: number;
+  readonly maxTxnOps: number;
+  readonly maxLearners: number;
+  readonly warningApplyMs: number;
+}
+
+/** Version of etcd whose behaviour this is; clients and peers compare it. */
+export const SERVER_VERSION = "3.7.3";
+export const CLUSTER_VERSION = "3.7.0";
+export const STORAGE_VERSION = "3.7.0";
+
+/** Commands wait this long for agreement: 5 s and two elections, as etcd's ReqTimeout. */
+export function requestTimeoutMs(options: { readonly electionMs: number }): number {
+  return 5000 + 2 * options.electionMs;
+}

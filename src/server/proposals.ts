@@ -1,0 +1,143 @@
+// The way into the log and the one way back. `propose` wraps a client's request bytes into an
+// InternalRaftRequest, gives it an id and hands it to raft; when the entry is applied, `settle`
+// finds who asked. Whoever waits is one object, kept in a Map in the order of asking, so that
+// those who waited too long are always at its front.
+//
+//   api ──propose──► slab: bytes of the entry ──► raft        raft ──► state.apply ──settle──► api
+
+import type { Clock } from "../io/io.ts";
+import type { Raft } from "../raft/raft.ts";
+import type { Outcome } from "../state/outcome.ts";
+import { Errors } from "../wire/errors.ts";
+import { sizeOfProposal, writeProposal } from "../wire/internal-raft-request.ts";
+import type { RpcError } from "../wire/status.ts";
+import { EntrySlab } from "./entry-slab.ts";
+import { requestTimeoutMs } from "./options.ts";
+import { RequestIds } from "./request-id.ts";
+import type { ServerMetrics } from "./server-metrics.ts";
+
+/** Who waits for an entry to be applied. One of the two is called, once. */
+export interface Waiter {
+  /** Set by `propose`. */
+  proposedAtMs: number;
+  settle(outcome: Outcome): void;
+  fail(error: RpcError): void;
+}
+
+/** Committed but not yet applied entries above which new ones are refused (etcd: maxGapBetween…). */
+const APPLY_BACKLOG_MAX = 5000;
+/** Requests held while no leader is known; beyond it they are refused at once. */
+const LEADERLESS_QUEUE_MAX = 5000;
+
+export class Proposals {
+  readonly #clock: Clock;
+  readonly #raft: Raft;
+  readonly #metrics: ServerMetrics;
+  readonly #appliedIndex: () => number;
+  readonly #wake: () => void;
+  readonly #maxRequestBytes: number;
+  readonly #timeoutMs: number;
+  readonly #ids: RequestIds;
+  readonly #slab = new EntrySlab();
+  readonly #waiting = new Map<number, Waiter>();
+  #leaderless: Uint8Array[] = [];
+  #stopped = false;
+
+  constructor(parts: {
+    clock: Clock;
+    raft: Raft;
+    memberId: bigint;
+    metrics: ServerMetrics;
+    options: { readonly maxRequestBytes: number; readonly electionMs: number };
+    appliedIndex: () => number;
+    wake: () => void;
+  }) {
+    this.#clock = parts.clock;
+    this.#raft = parts.raft;
+    this.#metrics = parts.metrics;
+    this.#appliedIndex = parts.appliedIndex;
+    this.#wake = parts.wake;
+    this.#maxRequestBytes = parts.options.maxRequestBytes;
+    this.#timeoutMs = requestTimeoutMs(parts.options);
+    this.#ids = new RequestIds(parts.memberId, parts.clock.wallMs());
+  }
+
+  get pendingCount(): number {
+    return this.#waiting.size;
+  }
+
+  /**
+   * Proposes `bytes[start, end)`, the encoded request, as field `field` of InternalRaftRequest.
+   * The bytes are copied. The answer comes through `waiter`, possibly before this returns.
+   */
+  propose(field: number, bytes: Uint8Array, start: number, end: number, waiter: Waiter): void {
+    if (this.#stopped) return waiter.fail(Errors.Stopped);
+    if (this.#raft.commit - this.#appliedIndex() > APPLY_BACKLOG_MAX) {
+      this.#metrics.proposalsFailed.add();
+      return waiter.fail(Errors.RequestTooManyRequests);
+    }
+    const low = this.#ids.nextLow();
+    const sizeBytes = sizeOfProposal(this.#ids.high, low, field, end - start);
+    if (sizeBytes > this.#maxRequestBytes) return waiter.fail(Errors.RequestTooLarge);
+    const data = this.#slab.allocate(sizeBytes);
+    writeProposal(data, 0, this.#ids.high, low, field, bytes, start, end);
+    waiter.proposedAtMs = this.#clock.monotonicMs();
+    this.#waiting.set(low, waiter);
+    this.#hand(data, low);
+  }
+
+  #hand(data: Uint8Array, low: number): void {
+    const result = this.#raft.propose(data);
+    if (result === "ok") return this.#wake();
+    if (result === "no leader" && this.#leaderless.length < LEADERLESS_QUEUE_MAX) {
+      this.#leaderless.push(data);
+      return;
+    }
+    // etcd's node reports a dropped proposal as an error without a gRPC code of its own.
+    this.#fail(low, Errors.NoLeader);
+  }
+
+  /** A leader is known (again): what was held back can go. */
+  leaderKnown(): void {
+    const held = this.#leaderless;
+    this.#leaderless = [];
+    for (const data of held) this.#raft.propose(data);
+    if (held.length > 0) this.#wake();
+  }
+
+  /** Gives the result to the one who asked; entries of other members have nobody here. */
+  settle(outcome: Outcome): void {
+    if (outcome.idHigh !== this.#ids.high) return;
+    const waiter = this.#waiting.get(outcome.idLow48);
+    if (waiter === undefined) return;
+    this.#waiting.delete(outcome.idLow48);
+    waiter.settle(outcome);
+  }
+
+  /** True when somebody here waits for the entry: otherwise reads in it need not be done. */
+  isAwaited(idHigh: number, idLow48: number): boolean {
+    return idHigh === this.#ids.high && this.#waiting.has(idLow48);
+  }
+
+  /** Called on every tick: fails those who waited longer than the request timeout. */
+  expire(): void {
+    const before = this.#clock.monotonicMs() - this.#timeoutMs;
+    for (const [low, waiter] of this.#waiting) {
+      if (waiter.proposedAtMs > before) return;
+      this.#fail(low, Errors.Timeout);
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const low of [...this.#waiting.keys()]) this.#fail(low, Errors.Stopped);
+  }
+
+  #fail(low: number, error: RpcError): void {
+    const waiter = this.#waiting.get(low);
+    if (waiter === undefined) return;
+    this.#waiting.delete(low);
+    this.#metrics.proposalsFailed.add();
+    waiter.fail(error);
+  }
+}
