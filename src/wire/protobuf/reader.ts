@@ -36,7 +36,7 @@ const LOW_WORD = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1 ? 0 : 1;
 const HIGH_WORD = 1 - LOW_WORD;
 
 export class Reader {
-  readonly bytes: Uint8Array;
+  bytes: Uint8Array;
   at: number;
   end: number;
   /** The last varint that was read, as two signed 32-bit words. */
@@ -49,6 +49,15 @@ export class Reader {
     this.bytes = bytes;
     this.at = start;
     this.end = end;
+  }
+
+  /** For a reader that is used again: no allocation per message. */
+  reset(bytes: Uint8Array, start: number, end: number): void {
+    if (start < 0 || end > bytes.length || start > end) throw new RangeError("range outside bytes");
+    this.bytes = bytes;
+    this.at = start;
+    this.end = end;
+    this.depth = 0;
   }
 
   tag(): number {

@@ -13,6 +13,8 @@ const TWO_TO_56 = 0x100_0000_0000_0000;
 
 /** Below this length a loop is faster than the call of `TypedArray.prototype.set`. */
 const SHORT_COPY_BYTES = 24;
+/** The same where the source is part of an array, so that `set` costs a view, too. */
+const SHORT_RANGE_BYTES = 64;
 
 const bigScratch = new BigUint64Array(1);
 const wordScratch = new Uint32Array(bigScratch.buffer);
@@ -109,6 +111,23 @@ export function copyBytes(target: Uint8Array, at: number, bytes: Uint8Array): nu
     target.set(bytes, at);
   }
   return at + length;
+}
+
+/** Copies `source[start … end)` to `at`; returns the offset behind it. */
+export function copyRange(
+  target: Uint8Array,
+  at: number,
+  source: Uint8Array,
+  start: number,
+  end: number,
+): number {
+  const shift = at - start;
+  if (end - start < SHORT_RANGE_BYTES) {
+    for (let i = start; i < end; i++) target[shift + i] = source[i]!;
+  } else {
+    target.set(source.subarray(start, end), at);
+  }
+  return shift + end;
 }
 
 /** Length in UTF-8; a lone surrogate counts as U+FFFD. */
