@@ -51,8 +51,11 @@ export interface Disk {
   rename(from: string, to: string): void;
   /** A file, or a directory with all that is in it; nothing there is not an error. */
   remove(path: string): void;
-  /** Creations, renames and removals in `directory` are at risk until this returns. */
-  syncDirectory(directory: string): void;
+  /**
+   * Creations, renames and removals in `directory` are at risk until this returns, or until
+   * `done`, with which the waiting is done off this thread.
+   */
+  syncDirectory(directory: string, done?: Done): void;
 }
 
 export interface File {

@@ -54,8 +54,15 @@ export class NodeDisk implements Disk {
     fs.rmSync(path, { recursive: true, force: true });
   }
 
-  syncDirectory(directory: string): void {
+  syncDirectory(directory: string, done?: Done): void {
     const descriptor = fs.openSync(directory, O_RDONLY);
+    if (done !== undefined) {
+      fs.fsync(descriptor, (error) => {
+        fs.closeSync(descriptor);
+        done(error);
+      });
+      return;
+    }
     try {
       fs.fsyncSync(descriptor);
     } finally {

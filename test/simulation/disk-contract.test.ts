@@ -94,7 +94,7 @@ function diskSuite(name: string, makeDisk: () => { disk: Disk; root: string; end
 
     it(
       "keeps directories",
-      withDisk((disk, root) => {
+      withDisk(async (disk, root) => {
         disk.makeDirectory(`${root}/x/y`);
         disk.makeDirectory(`${root}/x/y`);
         assert.ok(disk.isDirectory(`${root}/x/y`));
@@ -104,6 +104,7 @@ function diskSuite(name: string, makeDisk: () => { disk: Disk; root: string; end
         assert.deepEqual(disk.list(`${root}/x/y`), ["B", "a", "a1", "b"]);
         assert.ok(!disk.isDirectory(`${root}/x/y/a`));
         disk.syncDirectory(`${root}/x/y`);
+        await new Promise((resolve) => disk.syncDirectory(`${root}/x`, resolve));
         disk.rename(`${root}/x/y`, `${root}/z`);
         assert.ok(!disk.exists(`${root}/x/y`));
         assert.deepEqual(disk.list(`${root}/z`), ["B", "a", "a1", "b"]);

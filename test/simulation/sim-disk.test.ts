@@ -162,6 +162,22 @@ describe("SimDisk at a crash", () => {
     assert.equal(survivors.size, 2);
   });
 
+  it("covers names by a directory sync that has finished, as they were when it began", () => {
+    const seen = new Set<string>();
+    for (let seed = 0; seed < 50; seed++) {
+      const { world, disk } = bench(seed);
+      disk.open("/d/before", { mode: "create" }).close();
+      let done = false;
+      disk.syncDirectory("/d", () => (done = true));
+      disk.open("/d/after", { mode: "create" }).close();
+      disk.syncDirectory("/d", () => {});
+      world.runUntil(() => done, 10);
+      disk.crash();
+      seen.add(disk.list("/d").join());
+    }
+    assert.deepEqual([...seen].sort(), ["after,before", "before"]);
+  });
+
   it("frees locks, and ends what was open", () => {
     const { world, disk } = bench(1);
     const file = durableFile(disk, "/d/a");

@@ -66,7 +66,7 @@ interface Fault {
 export class SimDisk implements Disk {
   clock: Clock;
   readonly random: SimRandom;
-  readonly fates: readonly Fate[];
+  fates: readonly Fate[];
   writeMs: readonly [number, number];
   syncMs: readonly [number, number];
   /** Calls made so far, of each kind and altogether. */
@@ -201,9 +201,21 @@ export class SimDisk implements Disk {
     parent.set(name, undefined);
   }
 
-  syncDirectory(directory: string): void {
-    this.count("syncDirectory", directory);
-    this.#directoryNode(directory, "fsync").sync();
+  syncDirectory(directory: string, done?: Done): void {
+    const node = this.#directoryNode(directory, "fsync");
+    if (done === undefined) {
+      this.count("syncDirectory", directory);
+      node.settle(node.unsynced());
+      return;
+    }
+    const error = this.countQuietly("syncDirectory", directory);
+    const covered = node.unsynced();
+    const epoch = this.epoch;
+    this.clock.after(this.random.between(...this.syncMs), () => {
+      if (epoch !== this.epoch || this.dead) return;
+      if (error === null) node.settle(covered);
+      done(error);
+    });
   }
 
   /** @throws what was planned for this call. */

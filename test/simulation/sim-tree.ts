@@ -90,7 +90,7 @@ export type SimNode = SimFileNode | SimDirectoryNode;
 /** One creation, removal or rename: both names of a rename share it, so it happens or does not. */
 type NameChange = object;
 
-interface Naming {
+export interface Naming {
   readonly name: string;
   readonly node: SimNode | undefined;
   readonly change: NameChange;
@@ -113,9 +113,17 @@ export class SimDirectoryNode {
     this.locks.clear();
   }
 
-  sync(): void {
-    for (const { name, node } of this.#atRisk) setEntry(this.#durable, name, node);
-    this.#atRisk = [];
+  /** What a sync that begins now will cover: names change in order, so it is a beginning. */
+  unsynced(): readonly Naming[] {
+    return this.#atRisk.slice();
+  }
+
+  settle(covered: readonly Naming[]): void {
+    const last = covered.at(-1);
+    // Another sync may have covered all or some of it meanwhile.
+    const count = last === undefined ? 0 : this.#atRisk.indexOf(last) + 1;
+    for (const { name, node } of this.#atRisk.slice(0, count)) setEntry(this.#durable, name, node);
+    this.#atRisk = this.#atRisk.slice(count);
   }
 
   /** `done` maps the nodes met before, as a half survived rename leaves one under two names. */
