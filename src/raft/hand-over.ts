@@ -1,0 +1,130 @@
+// The two ends of a Ready: what has gathered is taken out of the core, and when the server is done
+// with it (`advance`) the core learns what is durable and applied. Only then a member's own
+// entries and votes count, so that a quorum always means: on that many disks.
+
+import type { Message } from "../wire/messages/raft.ts";
+import { advanceCommit } from "./commit.ts";
+import type { Core } from "./core.ts";
+import { leaveJointIfDue } from "./membership.ts";
+import { flushHeartbeat } from "./reads.ts";
+import type { Entry, HardState, Ready, SoftState } from "./ready.ts";
+import { flushAppends, payloadBytes } from "./replication.ts";
+import { step } from "./step.ts";
+
+/** A Ready that the server works on, and what its end will tell the core. */
+export interface Outstanding {
+  readonly ready: Ready;
+  readonly term: number;
+  readonly isLeader: boolean;
+  /** The end of the log when it was taken: all up to here was handed out. */
+  readonly lastIndex: number;
+  readonly lastTerm: number;
+  readonly selfVotes: readonly Message[];
+}
+
+export function hasReady(core: Core): boolean {
+  const log = core.log;
+  return (
+    log.last > log.handed ||
+    log.hasCommittedToApply() ||
+    core.messages.length > 0 ||
+    core.messagesAfterAppend.length > 0 ||
+    core.readStates.length > 0 ||
+    core.selfVotes.length > 0 ||
+    core.appendsPending ||
+    core.heartbeatPending ||
+    hardStateChanged(core) ||
+    softStateChanged(core) ||
+    (log.pendingSnapshot !== undefined && !log.pendingSnapshotHanded)
+  );
+}
+
+export function takeReady(core: Core): Outstanding {
+  if (core.heartbeatPending) flushHeartbeat(core);
+  if (core.appendsPending) flushAppends(core);
+  const log = core.log;
+  const { term, vote } = core.hardState;
+  const entries = log.slice(log.handed + 1, log.last, Number.POSITIVE_INFINITY);
+  const ready: Ready = {
+    softState: takeSoftState(core),
+    hardState: takeHardState(core),
+    readStates: core.readStates,
+    entries,
+    snapshot: log.pendingSnapshotHanded ? undefined : log.pendingSnapshot,
+    committed: takeCommitted(core),
+    messages: takeMessages(core),
+    mustSync: entries.length > 0 || term !== core.term || vote !== core.vote,
+  };
+  log.handed = log.last;
+  log.pendingSnapshotHanded = log.pendingSnapshot !== undefined;
+  const selfVotes = core.selfVotes;
+  core.selfVotes = [];
+  core.readStates = [];
+  return {
+    ready,
+    term: core.term,
+    isLeader: core.role === "leader",
+    lastIndex: log.last,
+    lastTerm: log.lastTerm,
+    selfVotes,
+  };
+}
+
+/** The server has persisted, sent and applied what it was given. */
+export function advance(core: Core, outstanding: Outstanding): void {
+  const { ready, term, lastIndex, lastTerm } = outstanding;
+  if (outstanding.isLeader && core.role === "leader" && core.term === term) {
+    const self = core.tracker.get(core.id);
+    if (self?.acknowledge(lastIndex) === true) advanceCommit(core);
+  }
+  for (const vote of outstanding.selfVotes) step(core, vote);
+  // In a new term the tail may have been replaced and put back: the next Ready settles it.
+  if (core.term === term) core.log.stableTo(lastTerm, lastIndex);
+  const snapshotIndex = ready.snapshot?.metadata?.index;
+  if (snapshotIndex !== undefined) core.log.snapshotDone(snapshotIndex);
+  const last = ready.committed.at(-1);
+  if (last !== undefined) {
+    core.log.applied = Math.max(core.log.applied, last.index);
+    core.uncommittedBytes = Math.max(0, core.uncommittedBytes - payloadBytes(ready.committed));
+  }
+  if (last !== undefined || snapshotIndex !== undefined) leaveJointIfDue(core);
+}
+
+function takeCommitted(core: Core): Entry[] {
+  const log = core.log;
+  if (!log.hasCommittedToApply()) return [];
+  const limit = core.options.maxSizePerMessageBytes;
+  const committed = log.slice(log.applying + 1, log.commit, limit);
+  log.applying = committed.at(-1)!.index;
+  return committed;
+}
+
+function takeMessages(core: Core): Message[] {
+  const messages = core.messages;
+  if (core.messagesAfterAppend.length > 0) {
+    messages.push(...core.messagesAfterAppend);
+    core.messagesAfterAppend = [];
+  }
+  core.messages = [];
+  return messages;
+}
+
+function hardStateChanged({ hardState, term, vote, log }: Core): boolean {
+  return hardState.term !== term || hardState.vote !== vote || hardState.commit !== log.commit;
+}
+
+function takeHardState(core: Core): HardState | undefined {
+  if (!hardStateChanged(core)) return undefined;
+  core.hardState = { term: core.term, vote: core.vote, commit: core.log.commit };
+  return core.hardState;
+}
+
+function softStateChanged({ softState, lead, role }: Core): boolean {
+  return softState.lead !== lead || softState.role !== role;
+}
+
+function takeSoftState(core: Core): SoftState | undefined {
+  if (!softStateChanged(core)) return undefined;
+  core.softState = { lead: core.lead, role: core.role };
+  return core.softState;
+}

@@ -1,0 +1,128 @@
+// ReadIndex: a leader tells at which index a linearizable read may look at the state. It has to
+// make sure that it still is the leader, so it waits until a quorum has answered a heartbeat that
+// was sent after the request came in.
+//
+//   positions:   0 … confirmed │ confirmed+1 … issued │
+//                answered      │ waiting              │ next request
+//
+// A heartbeat carries the position of the newest waiting request, 8 bytes little-endian; members
+// return it unchanged. What a quorum has returned confirms all requests up to there. Requests are
+// lost without a word when leadership is: who asked asks again.
+
+import { type Message, MessageType } from "../wire/messages/raft.ts";
+import { type Core, messageTo, type ReadRequest } from "./core.ts";
+import { type Entry, EntryType } from "./ready.ts";
+
+/**
+ * Requests that wait. Every member has one round under way and repeats it twice a second, so
+ * thousands mean that nobody is confirming: more are dropped, as every lost request is.
+ */
+const WAITING_READS_MAX = 4096;
+
+/** Of a position in the context of a heartbeat. */
+const POSITION_BYTES = 8;
+
+/** On the leader. `from` is 0n or the own id for a read that was asked for here. */
+export function requestRead(core: Core, from: bigint, context: Uint8Array): void {
+  const request: ReadRequest = { from, context, index: core.log.commit };
+  if (core.tracker.isSingleton) {
+    answer(core, request);
+  } else if (!hasCommittedInTerm(core)) {
+    // Before that a leader cannot know what its predecessors had committed.
+    if (core.pendingReads.length < WAITING_READS_MAX) core.pendingReads.push(request);
+  } else {
+    enqueue(core, request);
+  }
+}
+
+/** On the leader, when its commit index has moved. */
+export function releasePendingReads(core: Core): void {
+  if (core.pendingReads.length === 0 || !hasCommittedInTerm(core)) return;
+  const requests = core.pendingReads;
+  core.pendingReads = [];
+  for (const request of requests) {
+    request.index = core.log.commit;
+    if (core.tracker.isSingleton) answer(core, request);
+    else enqueue(core, request);
+  }
+}
+
+function enqueue(core: Core, request: ReadRequest): void {
+  const { waiting, acknowledged } = core.reads;
+  if (waiting.length >= WAITING_READS_MAX) return;
+  waiting.push(request);
+  acknowledged.set(core.id, issuedPosition(core));
+  core.heartbeatPending = true;
+}
+
+/** A member has answered a heartbeat that carried `context`. */
+export function confirmReads(core: Core, from: bigint, context: Uint8Array): void {
+  const position = positionIn(context);
+  // Not one of ours: nothing to trust.
+  if (position <= 0 || position > issuedPosition(core)) return;
+  const reads = core.reads;
+  if (position <= (reads.acknowledged.get(from) ?? 0)) return;
+  reads.acknowledged.set(from, position);
+  const count = core.tracker.reached(reads.acknowledged) - reads.confirmed;
+  if (count <= 0) return;
+  const confirmed = reads.waiting.splice(0, count);
+  reads.confirmed += confirmed.length;
+  for (const request of confirmed) answer(core, request);
+}
+
+function answer(core: Core, request: ReadRequest): void {
+  const { from, context, index } = request;
+  if (from === 0n || from === core.id) {
+    core.readStates.push({ index, context });
+    return;
+  }
+  const message = messageTo(from, MessageType.MsgReadIndexResp);
+  message.index = index;
+  message.entries = [contextEntry(context)];
+  core.send(message);
+}
+
+/** Messages carry the context of a read as the data of their only entry. */
+export function contextEntry(context: Uint8Array): Entry {
+  return { term: 0, index: 0, type: EntryType.Normal, data: context };
+}
+
+function hasCommittedInTerm(core: Core): boolean {
+  return core.log.matches(core.log.commit, core.term);
+}
+
+/** To all members, learners too; collected until the next Ready, so that reads share one. */
+export function flushHeartbeat(core: Core): void {
+  core.heartbeatPending = false;
+  const context = core.reads.waiting.length > 0 ? positionBytes(issuedPosition(core)) : undefined;
+  for (const member of core.tracker.members) {
+    if (member.id === core.id) continue;
+    const message: Message = messageTo(member.id, MessageType.MsgHeartbeat);
+    // Never more than the member is known to have: it dies if told to commit what it lacks.
+    message.commit = Math.min(member.match, core.log.commit);
+    if (context !== undefined) message.context = context;
+    core.send(message);
+  }
+}
+
+function issuedPosition(core: Core): number {
+  return core.reads.confirmed + core.reads.waiting.length;
+}
+
+function positionBytes(position: number): Uint8Array {
+  const bytes = new Uint8Array(POSITION_BYTES);
+  let rest = position;
+  for (let at = 0; at < POSITION_BYTES; at++) {
+    bytes[at] = rest % 256;
+    rest = Math.floor(rest / 256);
+  }
+  return bytes;
+}
+
+/** 0 for anything that is not a position. */
+function positionIn(context: Uint8Array): number {
+  if (context.length !== POSITION_BYTES) return 0;
+  let position = 0;
+  for (let at = POSITION_BYTES - 1; at >= 0; at--) position = position * 256 + context[at]!;
+  return position;
+}
