@@ -12,9 +12,9 @@ const TWO_TO_49 = 0x2_0000_0000_0000;
 const TWO_TO_56 = 0x100_0000_0000_0000;
 
 /** Below this length a loop is faster than the call of `TypedArray.prototype.set`. */
-const SHORT_COPY_BYTES = 24;
+const SHORT_COPY_BYTES = 16;
 /** The same where the source is part of an array, so that `set` costs a view, too. */
-const SHORT_RANGE_BYTES = 64;
+const SHORT_RANGE_BYTES = 40;
 
 const bigScratch = new BigUint64Array(1);
 const wordScratch = new Uint32Array(bigScratch.buffer);
@@ -124,6 +124,8 @@ export function copyRange(
   const shift = at - start;
   if (end - start < SHORT_RANGE_BYTES) {
     for (let i = start; i < end; i++) target[shift + i] = source[i]!;
+  } else if (end - start === source.length) {
+    target.set(source, at);
   } else {
     target.set(source.subarray(start, end), at);
   }
