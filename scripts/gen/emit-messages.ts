@@ -79,7 +79,7 @@ function emitEnum(item: EnumModel): string {
 }
 
 function emitMessage(message: MessageModel): string {
-  const fields = [...message.fields].sort((a, b) => a.number - b.number);
+  const fields = [...message.fields].sort(compareFields);
   return [
     emitTypes(message),
     emitNew(message),
@@ -89,6 +89,12 @@ function emitMessage(message: MessageModel): string {
     emitEncode(message),
     emitDescriptor(message),
   ].join("\n");
+}
+
+/** Go's order on the wire: by number, but members of a oneof behind all other fields. */
+function compareFields(a: FieldModel, b: FieldModel): number {
+  const behind = Number(a.oneof !== undefined) - Number(b.oneof !== undefined);
+  return behind === 0 ? a.number - b.number : behind;
 }
 
 function emitTypes({ name, fields }: MessageModel): string {

@@ -1205,24 +1205,24 @@ export interface Compare {
   result: CompareResult;
   target: CompareTarget;
   key: Uint8Array;
-  rangeEnd: Uint8Array;
   version: number | undefined;
   createRevision: number | undefined;
   modRevision: number | undefined;
   value: Uint8Array | undefined;
   lease: bigint | undefined;
+  rangeEnd: Uint8Array;
 }
 
 export interface CompareInit {
   readonly result?: CompareResult | undefined;
   readonly target?: CompareTarget | undefined;
   readonly key?: Uint8Array | undefined;
-  readonly rangeEnd?: Uint8Array | undefined;
   readonly version?: number | undefined;
   readonly createRevision?: number | undefined;
   readonly modRevision?: number | undefined;
   readonly value?: Uint8Array | undefined;
   readonly lease?: bigint | undefined;
+  readonly rangeEnd?: Uint8Array | undefined;
 }
 
 export function newCompare(): Compare {
@@ -1230,12 +1230,12 @@ export function newCompare(): Compare {
     result: 0,
     target: 0,
     key: EMPTY_BYTES,
-    rangeEnd: EMPTY_BYTES,
     version: undefined,
     createRevision: undefined,
     modRevision: undefined,
     value: undefined,
     lease: undefined,
+    rangeEnd: EMPTY_BYTES,
   };
 }
 
@@ -1258,6 +1258,10 @@ export function readCompare(r: Reader, m: Compare): Compare {
       }
       case 26: {
         m.key = r.view();
+        break;
+      }
+      case 514: {
+        m.rangeEnd = r.view();
         break;
       }
       case 32: {
@@ -1300,10 +1304,6 @@ export function readCompare(r: Reader, m: Compare): Compare {
         m.lease = r.bigInt64();
         break;
       }
-      case 514: {
-        m.rangeEnd = r.view();
-        break;
-      }
       default:
         r.skip(tag);
     }
@@ -1319,6 +1319,8 @@ export function sizeCompare(m: CompareInit): number {
   if (f2 !== undefined && f2 !== 0) size += 1 + sizeNumber(f2);
   const f3 = m.key;
   if (f3 !== undefined && f3.length !== 0) size += 1 + sizeDelimited(f3.length);
+  const f64 = m.rangeEnd;
+  if (f64 !== undefined && f64.length !== 0) size += 2 + sizeDelimited(f64.length);
   const f4 = m.version;
   if (f4 !== undefined) size += 1 + sizeNumber(f4);
   const f5 = m.createRevision;
@@ -1329,8 +1331,6 @@ export function sizeCompare(m: CompareInit): number {
   if (f7 !== undefined) size += 1 + sizeDelimited(f7.length);
   const f8 = m.lease;
   if (f8 !== undefined) size += 1 + sizeBig(f8);
-  const f64 = m.rangeEnd;
-  if (f64 !== undefined && f64.length !== 0) size += 2 + sizeDelimited(f64.length);
   return size;
 }
 
@@ -1350,6 +1350,12 @@ export function writeCompare(m: CompareInit, target: Uint8Array, at: number): nu
   if (f3 !== undefined && f3.length !== 0) {
     target[offset++] = 26;
     offset = writeBytes(target, offset, f3);
+  }
+  const f64 = m.rangeEnd;
+  if (f64 !== undefined && f64.length !== 0) {
+    target[offset++] = 130;
+    target[offset++] = 4;
+    offset = writeBytes(target, offset, f64);
   }
   const f4 = m.version;
   if (f4 !== undefined) {
@@ -1376,12 +1382,6 @@ export function writeCompare(m: CompareInit, target: Uint8Array, at: number): nu
     target[offset++] = 64;
     offset = writeBig(target, offset, f8);
   }
-  const f64 = m.rangeEnd;
-  if (f64 !== undefined && f64.length !== 0) {
-    target[offset++] = 130;
-    target[offset++] = 4;
-    offset = writeBytes(target, offset, f64);
-  }
   return offset;
 }
 
@@ -1395,12 +1395,12 @@ export const Compare_DESCRIPTOR: MessageDescriptor = describeMessage("etcdserver
   describeField("result", "result", 1, "enum", { enum: CompareResult_DESCRIPTOR }),
   describeField("target", "target", 2, "enum", { enum: CompareTarget_DESCRIPTOR }),
   describeField("key", "key", 3, "bytes"),
-  describeField("range_end", "rangeEnd", 64, "bytes"),
   describeField("version", "version", 4, "int64", { oneof: "target_union" }),
   describeField("create_revision", "createRevision", 5, "int64", { oneof: "target_union" }),
   describeField("mod_revision", "modRevision", 6, "int64", { oneof: "target_union" }),
   describeField("value", "value", 7, "bytes", { oneof: "target_union" }),
   describeField("lease", "lease", 8, "int64", { big: true, oneof: "target_union" }),
+  describeField("range_end", "rangeEnd", 64, "bytes"),
 ]);
 
 export interface TxnRequest {

@@ -32,7 +32,7 @@ export interface MessageDescriptor {
   /** With package, as "etcdserverpb.RangeRequest". */
   readonly name: string;
   readonly syntax: "proto2" | "proto3";
-  /** In ascending order of number. */
+  /** In the order of the wire: by number, but members of a oneof behind all other fields. */
   readonly fields: readonly FieldDescriptor[];
   /** In the order of the .proto file, which is the order in JSON. */
   readonly declared: readonly FieldDescriptor[];
@@ -85,7 +85,9 @@ export function describeMessage(
   syntax: "proto2" | "proto3",
   declared: readonly FieldDescriptor[],
 ): MessageDescriptor {
-  const fields = [...declared].sort((a, b) => a.number - b.number);
+  const fields = [...declared].sort(
+    (a, b) => Number(a.oneof !== undefined) - Number(b.oneof !== undefined) || a.number - b.number,
+  );
   return { name, syntax, fields, declared };
 }
 
