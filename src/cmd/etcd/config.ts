@@ -1,0 +1,218 @@
+// The configuration of a start, with every option resolved: types instead of texts, milliseconds
+// instead of Go's durations, lists and URLs taken apart. `load-config.ts` makes it and checks it.
+
+import type { GateSettings } from "./feature-gates.ts";
+import type { FlagValues } from "./flag-table.ts";
+import type { EtcdUrl } from "./urls.ts";
+
+export interface EtcdConfig {
+  readonly name: string;
+  readonly dataDir: string;
+  /** "": in the data directory. */
+  readonly walDir: string;
+
+  readonly listenPeerUrls: readonly EtcdUrl[];
+  readonly listenClientUrls: readonly EtcdUrl[];
+  readonly listenClientHttpUrls: readonly EtcdUrl[];
+  readonly listenMetricsUrls: readonly EtcdUrl[];
+  readonly advertisePeerUrls: readonly EtcdUrl[];
+  readonly advertiseClientUrls: readonly EtcdUrl[];
+
+  readonly initialCluster: string;
+  readonly initialClusterState: string;
+  readonly initialClusterToken: string;
+
+  readonly heartbeatMs: number;
+  readonly electionMs: number;
+  readonly initialElectionTickAdvance: boolean;
+  readonly preVote: boolean;
+  readonly strictReconfigCheck: boolean;
+  readonly maxLearners: number;
+
+  readonly snapshotCount: number;
+  readonly snapshotCatchupEntries: number;
+  readonly maxSnapshots: number;
+  readonly maxWals: number;
+
+  /** 0: the default of 2 GiB; negative: no limit. */
+  readonly quotaBackendBytes: number;
+  readonly backendFreelistType: "array" | "map";
+  readonly backendBatchIntervalMs: number;
+  readonly backendBatchLimit: number;
+  readonly bootstrapDefragThresholdBytes: number;
+  readonly compactionBatchLimit: number;
+  readonly compactionSleepMs: number;
+  readonly autoCompactionMode: string;
+  readonly autoCompactionRetention: string;
+  readonly unsafeNoFsync: boolean;
+
+  readonly maxTxnOps: number;
+  readonly maxRequestBytes: number;
+  readonly maxConcurrentStreams: number;
+  readonly grpcKeepaliveMinTimeMs: number;
+  readonly grpcKeepaliveIntervalMs: number;
+  readonly grpcKeepaliveTimeoutMs: number;
+  readonly socketReusePort: boolean;
+  readonly socketReuseAddress: boolean;
+  readonly enableGrpcGateway: boolean;
+  readonly raftReadTimeoutMs: number;
+  readonly raftWriteTimeoutMs: number;
+
+  readonly tls: TlsConfig;
+  /** ["*"]: any. */
+  readonly cors: readonly string[];
+  readonly hostWhitelist: readonly string[];
+
+  readonly authToken: string;
+  readonly bcryptCost: number;
+  readonly authTokenTtlSeconds: number;
+
+  readonly metrics: string;
+  readonly warningApplyMs: number;
+  readonly warningUnaryRequestMs: number;
+  readonly compactHashCheckMs: number;
+  readonly corruptCheckMs: number;
+  readonly downgradeCheckMs: number;
+  readonly featureGates: GateSettings;
+
+  readonly logger: string;
+  readonly logLevel: string;
+  readonly logFormat: string;
+  readonly logOutputs: readonly string[];
+}
+
+export interface TlsConfig {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Go's names; [] is the runtime's choice. */
+  readonly cipherSuites: readonly string[];
+  readonly minVersion: string;
+  readonly maxVersion: string;
+}
+
+/** A zero of etcd's means its default; it is resolved here so that nobody else has to know. */
+const BATCH_INTERVAL_MS = 100;
+const BATCH_LIMIT = 10_000;
+const COMPACTION_BATCH_LIMIT = 1000;
+const COMPACTION_SLEEP_MS = 10;
+const UNARY_WARNING_MS = 300;
+
+/** Connections between members are not given up sooner than this, whatever is configured. */
+export const RAFT_TIMEOUT_MIN_MS = 5000;
+
+/** Where the values come from: a file's default for what to advertise is taken as it is. */
+export type Source = "flags" | "file";
+
+export function buildConfig(values: FlagValues, source: Source): EtcdConfig {
+  return {
+    name: values.text("name"),
+    dataDir: values.text("data-dir"),
+    walDir: values.text("wal-dir"),
+    ...addresses(values, source),
+    ...consensus(values),
+    ...storage(values),
+    ...connections(values),
+    ...operation(values),
+  };
+}
+
+function addresses(values: FlagValues, source: Source) {
+  // Who says where to listen has to say what to advertise; the default would be wrong.
+  const guessed =
+    source === "flags" &&
+    values.isSet("listen-client-urls") &&
+    !values.isSet("advertise-client-urls");
+  // Members that find each other have no list.
+  const discovers =
+    values.text("discovery-srv") !== "" ||
+    values.text("discovery-srv-name") !== "" ||
+    values.list("discovery-endpoints").length > 0;
+  const unset = discovers && !values.isSet("initial-cluster");
+  return {
+    listenPeerUrls: values.urls("listen-peer-urls"),
+    listenClientUrls: values.urls("listen-client-urls"),
+    listenClientHttpUrls: values.urls("listen-client-http-urls"),
+    listenMetricsUrls: values.urls("listen-metrics-urls"),
+    advertisePeerUrls: values.urls("initial-advertise-peer-urls"),
+    advertiseClientUrls: guessed ? [] : values.urls("advertise-client-urls"),
+    initialCluster: unset ? "" : values.text("initial-cluster"),
+    initialClusterState: values.text("initial-cluster-state"),
+    initialClusterToken: values.text("initial-cluster-token"),
+  };
+}
+
+function consensus(values: FlagValues) {
+  return {
+    heartbeatMs: values.number("heartbeat-interval"),
+    electionMs: values.number("election-timeout"),
+    initialElectionTickAdvance: values.truth("initial-election-tick-advance"),
+    preVote: values.truth("pre-vote"),
+    strictReconfigCheck: values.truth("strict-reconfig-check"),
+    maxLearners: values.number("max-learners"),
+    snapshotCount: values.number("snapshot-count"),
+    snapshotCatchupEntries: values.number("snapshot-catchup-entries"),
+    maxSnapshots: values.number("max-snapshots"),
+    maxWals: values.number("max-wals"),
+    raftReadTimeoutMs: Math.max(values.ms("raft-read-timeout"), RAFT_TIMEOUT_MIN_MS),
+    raftWriteTimeoutMs: Math.max(values.ms("raft-write-timeout"), RAFT_TIMEOUT_MIN_MS),
+  };
+}
+
+function storage(values: FlagValues) {
+  const array = values.text("backend-bbolt-freelist-type") === "array";
+  return {
+    quotaBackendBytes: values.number("quota-backend-bytes"),
+    backendFreelistType: array ? ("array" as const) : ("map" as const),
+    backendBatchIntervalMs: values.ms("backend-batch-interval") || BATCH_INTERVAL_MS,
+    backendBatchLimit: values.number("backend-batch-limit") || BATCH_LIMIT,
+    bootstrapDefragThresholdBytes:
+      values.number("bootstrap-defrag-threshold-megabytes") * 1024 * 1024,
+    compactionBatchLimit: values.number("compaction-batch-limit") || COMPACTION_BATCH_LIMIT,
+    compactionSleepMs: values.ms("compaction-sleep-interval") || COMPACTION_SLEEP_MS,
+    autoCompactionMode: values.text("auto-compaction-mode"),
+    autoCompactionRetention: values.text("auto-compaction-retention"),
+    unsafeNoFsync: values.truth("unsafe-no-fsync"),
+  };
+}
+
+function connections(values: FlagValues) {
+  return {
+    maxTxnOps: values.number("max-txn-ops"),
+    maxRequestBytes: values.number("max-request-bytes"),
+    maxConcurrentStreams: values.number("max-concurrent-streams"),
+    grpcKeepaliveMinTimeMs: values.ms("grpc-keepalive-min-time"),
+    grpcKeepaliveIntervalMs: values.ms("grpc-keepalive-interval"),
+    grpcKeepaliveTimeoutMs: values.ms("grpc-keepalive-timeout"),
+    socketReusePort: values.truth("socket-reuse-port"),
+    socketReuseAddress: values.truth("socket-reuse-address"),
+    enableGrpcGateway: values.truth("enable-grpc-gateway"),
+    tls: {
+      certFile: values.text("cert-file"),
+      keyFile: values.text("key-file"),
+      cipherSuites: values.list("cipher-suites"),
+      minVersion: values.text("tls-min-version"),
+      maxVersion: values.text("tls-max-version"),
+    },
+    cors: values.list("cors"),
+    hostWhitelist: values.list("host-whitelist"),
+  };
+}
+
+function operation(values: FlagValues) {
+  return {
+    authToken: values.text("auth-token"),
+    bcryptCost: values.number("bcrypt-cost"),
+    authTokenTtlSeconds: values.number("auth-token-ttl"),
+    metrics: values.text("metrics"),
+    warningApplyMs: values.ms("warning-apply-duration"),
+    warningUnaryRequestMs: values.ms("warning-unary-request-duration") || UNARY_WARNING_MS,
+    compactHashCheckMs: values.ms("compact-hash-check-time"),
+    corruptCheckMs: values.ms("corrupt-check-time"),
+    downgradeCheckMs: values.ms("downgrade-check-time"),
+    featureGates: values.gates("feature-gates"),
+    logger: values.text("logger"),
+    logLevel: values.text("log-level"),
+    logFormat: values.text("log-format"),
+    logOutputs: values.list("log-outputs"),
+  };
+}

@@ -1,0 +1,97 @@
+// Who the members of a new cluster are: `--initial-cluster`, compared with what this member says of
+// itself. Both become part of ids that can never change, so that a mistake is caught here.
+
+import { lookup } from "node:dns/promises";
+import { quote } from "../flags/go-text.ts";
+import type { EtcdConfig } from "./config.ts";
+import { type EtcdUrl, isSocketFile, showClusterUrls } from "./urls.ts";
+
+export type ClusterUrls = ReadonlyMap<string, readonly EtcdUrl[]>;
+
+/** The address of a host name. @throws Error when there is none */
+export type Resolve = (hostname: string) => Promise<string>;
+
+export const resolveByDns: Resolve = async (hostname) => (await lookup(hostname)).address;
+
+/** What is wrong with a new cluster, or undefined. */
+export async function checkNewCluster(
+  config: EtcdConfig,
+  cluster: ClusterUrls,
+  resolve: Resolve,
+): Promise<string | undefined> {
+  const own = cluster.get(config.name);
+  if (own === undefined) {
+    return `couldn't find local name ${quote(config.name)} in the initial cluster configuration`;
+  }
+  const mismatch = await compare(config, own, resolve);
+  if (mismatch !== undefined) return mismatch;
+  const texts = [...cluster.values()].flatMap((urls) => urls.map((url) => url.text));
+  if (new Set(texts).size < texts.length) {
+    return `initial cluster ${showClusterUrls(cluster)} has duplicate url`;
+  }
+  return undefined;
+}
+
+async function compare(
+  config: EtcdConfig,
+  own: readonly EtcdUrl[],
+  resolve: Resolve,
+): Promise<string | undefined> {
+  const advertised = config.advertisePeerUrls.map((url) => url.text);
+  const listed = own.map((url) => url.text);
+  const difference = await differ(config.advertisePeerUrls, own, resolve);
+  if (difference === undefined) return undefined;
+  const unadvertised = listed.filter((url) => !advertised.includes(url));
+  if (unadvertised.length > 0) {
+    const pairs = [...new Set(unadvertised)].map((url) => `${config.name}=${url}`).join(",");
+    return (
+      `--initial-cluster has ${pairs} but missing from ` +
+      `--initial-advertise-peer-urls=${advertised.join(",")} (${difference})`
+    );
+  }
+  const said = advertised.map((url) => `${config.name}=${url}`).join(",");
+  const unlisted = advertised.filter((url) => !listed.includes(url));
+  if (unlisted.length > 0) {
+    return (
+      `--initial-advertise-peer-urls has ${unlisted.join(",")} but missing from ` +
+      `--initial-cluster=${said}`
+    );
+  }
+  return `failed to resolve ${advertised.join(",")} to match --initial-cluster=${said} (${difference})`;
+}
+
+/** Equal as texts, or else by the addresses behind the names. */
+async function differ(
+  advertised: readonly EtcdUrl[],
+  listed: readonly EtcdUrl[],
+  resolve: Resolve,
+): Promise<string | undefined> {
+  const shown = (urls: readonly EtcdUrl[]) => urls.map((url) => quote(url.text)).join(" ");
+  if (advertised.length !== listed.length) {
+    return `len([${shown(advertised)}]) != len([${shown(listed)}])`;
+  }
+  if (advertised.every((url, at) => url.text === listed[at]!.text)) return undefined;
+  try {
+    const left = await Promise.all(advertised.map((url) => resolved(url, resolve)));
+    const right = await Promise.all(listed.map((url) => resolved(url, resolve)));
+    left.sort();
+    right.sort();
+    const at = left.findIndex((url, index) => url !== right[index]);
+    if (at < 0) return undefined;
+    return `resolved urls: ${quote(left[at]!)} != ${quote(right[at]!)}`;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+async function resolved(url: EtcdUrl, resolve: Resolve): Promise<string> {
+  // `localhost` is not resolved: what it means differs between machines and protocols.
+  if (isSocketFile(url) || url.hostname === "localhost") return url.text;
+  try {
+    const address = await resolve(url.hostname);
+    const host = address.includes(":") ? `[${address}]` : address;
+    return `${url.scheme}://${host}:${url.port}`;
+  } catch (error) {
+    throw new Error(`failed to resolve ${quote(url.text)} (${(error as Error).message})`);
+  }
+}

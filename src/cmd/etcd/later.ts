@@ -1,0 +1,97 @@
+// Options whose features are not there yet are refused with a sentence: a server that quietly does
+// less than it was told to is worse than one that does not start.
+
+import type { EtcdConfig } from "./config.ts";
+import { FEATURE_GATES, type FeatureGate, gateEnabled } from "./feature-gates.ts";
+import { FLAGS, type FlagValues } from "./flag-table.ts";
+import { parseClusterUrls } from "./urls.ts";
+
+/** Gates that stay as they are for now. TxnModeWriteWithSharedBuffer has no effect to miss. */
+const FIXED_GATES: Readonly<Partial<Record<FeatureGate, string>>> = {
+  CompactHashCheck: "corruption checks between members come with clusters",
+  FastLeaseKeepAlive: "leases come later",
+  InitialCorruptCheck: "corruption checks between members come with clusters",
+  LeaseCheckpoint: "leases come later",
+  LeaseCheckpointPersist: "leases come later",
+  PriorityRequest: "leases come later",
+  SetMemberLocalAddr: "connections between members come with clusters",
+  StopGRPCServiceOnDefrag: "it comes later",
+};
+
+/** Flags that only matter as long as there is no data, in etcd too. */
+const ONLY_AT_BOOTSTRAP = /^discovery-/;
+
+export function refusal(
+  config: EtcdConfig,
+  values: FlagValues,
+  memberInitialized: boolean,
+): string | undefined {
+  for (const flag of FLAGS) {
+    if (flag.later === undefined || values.isDefault(flag)) continue;
+    if (memberInitialized && ONLY_AT_BOOTSTRAP.test(flag.name)) continue;
+    const setting = `--${flag.name}=${values.show(flag)}`;
+    return `${setting} is not supported in this version: ${flag.later}`;
+  }
+  return (
+    refusedGate(config) ??
+    refusedValue(config) ??
+    (memberInitialized ? undefined : refusedCluster(config))
+  );
+}
+
+function refusedGate(config: EtcdConfig): string | undefined {
+  for (const gate of Object.keys(FIXED_GATES) as FeatureGate[]) {
+    const enabled = gateEnabled(config.featureGates, gate);
+    if (enabled !== FEATURE_GATES[gate].initial) {
+      return `feature gate ${gate}=${enabled} is not supported in this version: ${FIXED_GATES[gate]}`;
+    }
+  }
+  return undefined;
+}
+
+function refusedValue(config: EtcdConfig): string | undefined {
+  if (!/^0*$/.test(config.autoCompactionRetention)) {
+    return (
+      `--auto-compaction-retention=${config.autoCompactionRetention} is not supported in this ` +
+      "version: automatic compaction comes later; use etcdctl compact until then"
+    );
+  }
+  if (/^jwt\b/.test(config.authToken)) {
+    return (
+      `--auth-token=${config.authToken} is not supported in this version: ` +
+      "users, roles and tokens come later"
+    );
+  }
+  if (config.logOutputs.includes("systemd/journal")) {
+    return (
+      "--log-outputs=systemd/journal is not supported in this version: " +
+      "the journal takes stderr as well; use --log-outputs=stderr"
+    );
+  }
+  return undefined;
+}
+
+function refusedCluster(config: EtcdConfig): string | undefined {
+  if (config.initialClusterState === "existing") {
+    return (
+      "--initial-cluster-state=existing is not supported in this version: " +
+      "joining a cluster of several members comes later"
+    );
+  }
+  if (membersOf(config.initialCluster) > 1) {
+    return (
+      `--initial-cluster=${config.initialCluster} is not supported in this version: ` +
+      "clusters of several members come later"
+    );
+  }
+  return undefined;
+}
+
+/** 0 when the text is faulty: that is told when the cluster is set up. */
+function membersOf(initialCluster: string): number {
+  try {
+    return parseClusterUrls(initialCluster).size;
+  } catch {
+    return 0;
+  }
+}
