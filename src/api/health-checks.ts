@@ -23,8 +23,8 @@ const LIVEZ = ["serializable_read"];
 const READYZ = ["data_corruption", "serializable_read", "linearizable_read", "non_learner"];
 
 export class HealthChecks {
-  readonly successes = new Counter();
-  readonly failures = new Counter();
+  readonly successes: Counter = new Counter();
+  readonly failures: Counter = new Counter();
   readonly checks: Family<Counter> = new Family(["type", "name", "status"], () => new Counter());
   readonly check: Family<Gauge> = new Family(["type", "name"], () => new Gauge());
   readonly #member: ApiMember;

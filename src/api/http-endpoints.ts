@@ -2,12 +2,12 @@
 // the peer port that need no raft transport.
 
 import type { Logger } from "../base/log.ts";
-import { type Member } from "../server/member.ts";
+import type { Member } from "../server/member.ts";
 import { SERVER_VERSION } from "../server/options.ts";
 import { formatId } from "../state/members.ts";
 import type { HttpHandler, HttpRequest, HttpResponse } from "../wire/rpc.ts";
 import { type Metric, renderMetrics } from "./exposition.ts";
-import { type HealthChecks } from "./health-checks.ts";
+import type { HealthChecks } from "./health-checks.ts";
 import { json, methodNotAllowed, notFound, plainText } from "./http-answers.ts";
 
 /** What only the process knows; given by `cmd/`. */
@@ -97,7 +97,9 @@ function debugVars(member: Member, facts: ProcessFacts): HttpResponse {
     ["memstats", facts.memoryStats()],
     ["raft.status", member.raftStatusJson()],
   ];
-  const lines = variables.map(([name, value]) => `${JSON.stringify(name)}: ${JSON.stringify(value)}`);
+  const lines = variables.map(
+    ([name, value]) => `${JSON.stringify(name)}: ${JSON.stringify(value)}`,
+  );
   return {
     status: 200,
     headers: [["Content-Type", "application/json; charset=utf-8"]],

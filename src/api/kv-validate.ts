@@ -2,6 +2,7 @@
 // accepts whatever is in the log. Each function returns the error or null.
 
 import { Errors } from "../wire/errors.ts";
+import type { RangeView } from "../wire/kv-requests.ts";
 import type { RangeRequest, RequestOp, TxnRequest } from "../wire/messages/rpc-kv.ts";
 import { SortOrder, SortTarget } from "../wire/messages/rpc-kv.ts";
 import type { RpcError } from "../wire/status.ts";
@@ -23,8 +24,21 @@ export function checkPut(put: PutFacts): RpcError | null {
   return null;
 }
 
+/** The same for the hot form of a request. */
+export function checkRangeView(view: RangeView): RpcError | null {
+  if (view.keyStart === view.keyEnd) return Errors.EmptyKey;
+  return checkSort(view);
+}
+
 export function checkRange(request: RangeRequest): RpcError | null {
   if (request.key.length === 0) return Errors.EmptyKey;
+  return checkSort(request);
+}
+
+function checkSort(request: {
+  readonly sortOrder: number;
+  readonly sortTarget: number;
+}): RpcError | null {
   const isKnownOrder =
     request.sortOrder >= SortOrder.NONE && request.sortOrder <= SortOrder.DESCEND;
   const isKnownTarget =

@@ -99,7 +99,10 @@ export class Loop {
   }
 
   readonly #onWritten = (error: Error | null): void => {
-    if (error !== null) return this.#hooks.fatal(error);
+    if (error !== null) {
+      this.#hooks.fatal(error);
+      return;
+    }
     const ready = this.#current;
     assert(ready !== undefined && !this.#written, "a write ended that no turn had begun");
     const last = ready.entries.at(-1);

@@ -71,14 +71,13 @@ export class Proposals {
    * The bytes are copied. The answer comes through `waiter`, possibly before this returns.
    */
   propose(field: number, bytes: Uint8Array, start: number, end: number, waiter: Waiter): void {
-    if (this.#stopped) return waiter.fail(Errors.Stopped);
-    if (this.#raft.commit - this.#appliedIndex() > APPLY_BACKLOG_MAX) {
-      this.#metrics.proposalsFailed.add();
-      return waiter.fail(Errors.RequestTooManyRequests);
-    }
     const low = this.#ids.nextLow();
     const sizeBytes = sizeOfProposal(this.#ids.high, low, field, end - start);
-    if (sizeBytes > this.#maxRequestBytes) return waiter.fail(Errors.RequestTooLarge);
+    const refusal = this.#refuse(sizeBytes);
+    if (refusal !== null) {
+      waiter.fail(refusal);
+      return;
+    }
     const data = this.#slab.allocate(sizeBytes);
     writeProposal(data, 0, this.#ids.high, low, field, bytes, start, end);
     waiter.proposedAtMs = this.#clock.monotonicMs();
@@ -86,15 +85,24 @@ export class Proposals {
     this.#hand(data, low);
   }
 
+  #refuse(sizeBytes: number): RpcError | null {
+    if (this.#stopped) return Errors.Stopped;
+    if (this.#raft.commit - this.#appliedIndex() > APPLY_BACKLOG_MAX) {
+      this.#metrics.proposalsFailed.add();
+      return Errors.RequestTooManyRequests;
+    }
+    return sizeBytes > this.#maxRequestBytes ? Errors.RequestTooLarge : null;
+  }
+
   #hand(data: Uint8Array, low: number): void {
     const result = this.#raft.propose(data);
-    if (result === "ok") return this.#wake();
-    if (result === "no leader" && this.#leaderless.length < LEADERLESS_QUEUE_MAX) {
+    if (result === "ok") {
+      this.#wake();
+    } else if (result === "no leader" && this.#leaderless.length < LEADERLESS_QUEUE_MAX) {
       this.#leaderless.push(data);
-      return;
+    } else {
+      this.#fail(low, Errors.NoLeader);
     }
-    // etcd's node reports a dropped proposal as an error without a gRPC code of its own.
-    this.#fail(low, Errors.NoLeader);
   }
 
   /** A leader is known (again): what was held back can go. */

@@ -3,23 +3,23 @@
 import { Counter, exponentialBounds, Family, Gauge, Histogram } from "../base/metrics.ts";
 
 export class ServerMetrics {
-  readonly proposalsFailed = new Counter();
-  readonly proposalsCommitted = new Gauge();
-  readonly proposalsApplied = new Gauge();
-  readonly leaderChangesSeen = new Counter();
-  readonly hasLeader = new Gauge();
-  readonly isLeader = new Gauge();
-  readonly slowApply = new Counter();
-  readonly slowReadIndexes = new Counter();
-  readonly readIndexesFailed = new Counter();
-  readonly heartbeatSendFailures = new Counter();
-  readonly snapshotApplyInProgress = new Gauge();
+  readonly proposalsFailed: Counter = new Counter();
+  readonly proposalsCommitted: Gauge = new Gauge();
+  readonly proposalsApplied: Gauge = new Gauge();
+  readonly leaderChangesSeen: Counter = new Counter();
+  readonly hasLeader: Gauge = new Gauge();
+  readonly isLeader: Gauge = new Gauge();
+  readonly slowApply: Counter = new Counter();
+  readonly slowReadIndexes: Counter = new Counter();
+  readonly readIndexesFailed: Counter = new Counter();
+  readonly heartbeatSendFailures: Counter = new Counter();
+  readonly snapshotApplyInProgress: Gauge = new Gauge();
   readonly applyDurationSeconds: Family<Histogram> = new Family(
     ["version", "op", "success"],
     () => new Histogram(exponentialBounds(0.0001, 2, 20)),
   );
-  readonly snapSaveTotalSeconds = new Histogram(exponentialBounds(0.001, 2, 14));
-  readonly snapSaveMarshallingSeconds = new Histogram(exponentialBounds(0.001, 2, 14));
-  readonly snapFsyncSeconds = new Histogram(exponentialBounds(0.001, 2, 14));
-  readonly defragInflight = new Gauge();
+  readonly snapSaveTotalSeconds: Histogram = new Histogram(exponentialBounds(0.001, 2, 14));
+  readonly snapSaveMarshallingSeconds: Histogram = new Histogram(exponentialBounds(0.001, 2, 14));
+  readonly snapFsyncSeconds: Histogram = new Histogram(exponentialBounds(0.001, 2, 14));
+  readonly defragInflight: Gauge = new Gauge();
 }

@@ -1,0 +1,98 @@
+// What every call passes before its method: is the client's API version text, is there a leader if
+// the client insists on one, may a learner serve this. Cheap when the client says nothing special.
+
+import { Counter, Family } from "../base/metrics.ts";
+import type { Member } from "../server/member.ts";
+import { Errors } from "../wire/errors.ts";
+import { ProtoError } from "../wire/protobuf/proto-error.ts";
+import type { Caller, Method, StreamCall, UnaryCall } from "../wire/rpc.ts";
+import { Code, RpcError } from "../wire/status.ts";
+
+/** Methods that a learner answers; of Range only the serializable kind, which `kv.ts` checks. */
+const LEARNER_METHODS = new Set([
+  "/etcdserverpb.Maintenance/Status",
+  "/etcdserverpb.Maintenance/Snapshot",
+  "/etcdserverpb.KV/Range",
+  "/grpc.health.v1.Health/Check",
+  "/grpc.health.v1.Health/Watch",
+]);
+/** Without the client's word. */
+const UNKNOWN_VERSION = "unknown";
+
+export class Guard {
+  readonly clientRequests: Family<Counter> = new Family(
+    ["type", "client_api_version"],
+    () => new Counter(),
+  );
+  readonly #member: Member;
+  readonly #unaryUnknown: Counter;
+
+  constructor(member: Member) {
+    this.#member = member;
+    this.#unaryUnknown = this.clientRequests.with("unary", UNKNOWN_VERSION);
+  }
+
+  /** The method with the checks before it; undecodable requests get grpc-go's answer. */
+  wrap(path: string, method: Method): Method {
+    const isForLearner = LEARNER_METHODS.has(path);
+    switch (method.kind) {
+      case "unary":
+        return {
+          kind: "unary",
+          handle: (call, bytes, start, end) => {
+            const refusal = this.#refuse(call, "unary", isForLearner);
+            if (refusal !== null) return void call.fail(refusal);
+            try {
+              method.handle(call, bytes, start, end);
+            } catch (error) {
+              failWith(call, error);
+            }
+          },
+        };
+      case "server-stream":
+        return {
+          kind: "server-stream",
+          handle: (call, bytes, start, end) => {
+            const refusal = this.#refuse(call, "stream", isForLearner);
+            try {
+              if (refusal === null) return method.handle(call, bytes, start, end);
+              call.fail(refusal);
+            } catch (error) {
+              failWith(call, error);
+            }
+            return noStream;
+          },
+        };
+      case "bidi-stream":
+        return {
+          kind: "bidi-stream",
+          open: (call) => {
+            const refusal = this.#refuse(call, "stream", isForLearner);
+            if (refusal === null) return method.open(call);
+            call.fail(refusal);
+            return { ...noStream, onMessage() {}, onEnd() {} };
+          },
+        };
+    }
+  }
+
+  #refuse(call: Caller, type: "unary" | "stream", isForLearner: boolean): RpcError | null {
+    const version = call.metadata("client-api-version");
+    if (version === undefined && type === "unary") this.#unaryUnknown.add();
+    else this.clientRequests.with(type, version ?? UNKNOWN_VERSION).add();
+    if (!isForLearner && this.#member.isLearner) return Errors.NotSupportedForLearner;
+    if (!this.#member.hasLeader && call.metadata("hasleader") === "true") return Errors.NoLeader;
+    return null;
+  }
+}
+
+const noStream = { onCancel(): void {} };
+
+/** Undecodable requests get grpc-go's answer; anything that is no answer is a bug: it goes on. */
+function failWith(call: UnaryCall | StreamCall, error: unknown): void {
+  if (error instanceof RpcError) call.fail(error);
+  else if (error instanceof ProtoError) {
+    const text = `grpc: error unmarshalling request: ${error.message}`;
+    call.fail(new RpcError(Code.Internal, text));
+  } else throw error;
+}

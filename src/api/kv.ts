@@ -1,0 +1,289 @@
+// etcdserverpb.KV: the hot service. Put and Range read their requests as offsets into the socket's
+// read buffer and write their answers in place; one small object per request remembers the call
+// while it waits. Everything else takes the generated codecs.
+
+import type { Member } from "../server/member.ts";
+import type { Waiter } from "../server/proposals.ts";
+import type { ReadWaiter } from "../server/reads.ts";
+import { RangeResult, range } from "../state/mvcc/range.ts";
+import { isReadOnlyTxn, readTxn } from "../state/mvcc/txn.ts";
+import type { Outcome } from "../state/outcome.ts";
+import { Errors } from "../wire/errors.ts";
+import { RequestField } from "../wire/internal-raft-request.ts";
+import { PutView, RangeView, readPut, readRange } from "../wire/kv-requests.ts";
+import {
+  sizePutAnswer,
+  sizeRangeAnswer,
+  writePutAnswer,
+  writeRangeAnswer,
+} from "../wire/kv-responses.ts";
+import {
+  type CompactionResponseInit,
+  type DeleteRangeResponseInit,
+  decodeDeleteRangeRequest,
+  decodeTxnRequest,
+  sizeCompactionResponse,
+  sizeDeleteRangeResponse,
+  sizeTxnResponse,
+  type TxnRequest,
+  type TxnResponseInit,
+  writeCompactionResponse,
+  writeDeleteRangeResponse,
+  writeTxnResponse,
+} from "../wire/messages/rpc-kv.ts";
+import type { Method, UnaryCall } from "../wire/rpc.ts";
+import type { RpcError } from "../wire/status.ts";
+import { checkPut, checkRangeView, checkTxn } from "./kv-validate.ts";
+import { ProposalAnswer } from "./proposal-answer.ts";
+import { RangeAnswer } from "./range-answer.ts";
+import { rangeStreamMethod } from "./range-stream.ts";
+import { type Encoder, send } from "./send.ts";
+
+const deleteRange: Encoder<DeleteRangeResponseInit> = {
+  size: sizeDeleteRangeResponse,
+  write: writeDeleteRangeResponse,
+};
+const txn: Encoder<TxnResponseInit> = { size: sizeTxnResponse, write: writeTxnResponse };
+const compaction: Encoder<CompactionResponseInit> = {
+  size: sizeCompactionResponse,
+  write: writeCompactionResponse,
+};
+
+export class KvService {
+  readonly #member: Member;
+  // Made once and filled again: handlers run to their end.
+  readonly #put = new PutView();
+  readonly #range = new RangeView();
+  readonly #result = new RangeResult();
+
+  constructor(member: Member) {
+    this.#member = member;
+  }
+
+  get methods(): [string, Method][] {
+    const unary = (handle: Extract<Method, { kind: "unary" }>["handle"]): Method => ({
+      kind: "unary",
+      handle,
+    });
+    return [
+      ["/etcdserverpb.KV/Range", unary(this.#handleRange)],
+      ["/etcdserverpb.KV/RangeStream", rangeStreamMethod(this.#member)],
+      ["/etcdserverpb.KV/Put", unary(this.#handlePut)],
+      ["/etcdserverpb.KV/DeleteRange", unary(this.#handleDeleteRange)],
+      ["/etcdserverpb.KV/Txn", unary(this.#handleTxn)],
+      ["/etcdserverpb.KV/Compact", unary(this.#handleCompact)],
+    ];
+  }
+
+  readonly #handlePut = (call: UnaryCall, bytes: Uint8Array, start: number, end: number): void => {
+    const put = this.#put;
+    readPut(bytes, start, end, put);
+    const error = checkPut({
+      keyLength: put.keyEnd - put.keyStart,
+      valueLength: put.valueEnd - put.valueStart,
+      lease: put.lease,
+      ignoreValue: put.ignoreValue,
+      ignoreLease: put.ignoreLease,
+    });
+    if (error !== null) {
+      call.fail(error);
+      return;
+    }
+    const answer = new PutAnswer(this.#member, call);
+    this.#member.propose(RequestField.Put, bytes, start, end, answer);
+  };
+
+  readonly #handleRange = (
+    call: UnaryCall,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void => {
+    const view = this.#range;
+    readRange(bytes, start, end, view);
+    const error = checkRangeView(view) ?? this.#refuseOnLearner(view.serializable);
+    if (error !== null) call.fail(error);
+    else if (view.serializable || this.#member.isReadReady) this.#answerRange(call, bytes, view);
+    else {
+      const copy = bytes.slice(start, end);
+      this.#member.awaitRead(new RangeWait(this, call, copy));
+    }
+  };
+
+  /** The read is confirmed; the request lies in bytes of its own. */
+  answerWaitingRange(call: UnaryCall, bytes: Uint8Array): void {
+    readRange(bytes, 0, bytes.length, this.#range);
+    this.#answerRange(call, bytes, this.#range);
+  }
+
+  #answerRange(call: UnaryCall, bytes: Uint8Array, view: RangeView): void {
+    const member = this.#member;
+    if (view.rangeEndStart !== view.rangeEndEnd) {
+      new RangeAnswer(member, call).start(bytes, view);
+      return;
+    }
+    const result = this.#result;
+    const error = range(member.mvcc, bytes, view, result);
+    if (error === null) sendRange(member, call, result);
+    else call.fail(error);
+    result.clear();
+  }
+
+  #refuseOnLearner(isSerializable: boolean): RpcError | null {
+    return this.#member.isLearner && !isSerializable ? Errors.NotSupportedForLearner : null;
+  }
+
+  readonly #handleDeleteRange = (
+    call: UnaryCall,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void => {
+    const request = decodeDeleteRangeRequest(bytes, start, end);
+    if (request.key.length === 0) {
+      call.fail(Errors.EmptyKey);
+      return;
+    }
+    const member = this.#member;
+    const answer = new ProposalAnswer(call, (outcome) => {
+      const { deleted, prevKvs } = outcome;
+      const kvs = prevKvs === undefined ? [] : prevKvs.copies();
+      send(call, deleteRange, {
+        header: member.headerAt(outcome.revision),
+        deleted,
+        prevKvs: kvs,
+      });
+    });
+    member.propose(RequestField.DeleteRange, bytes, start, end, answer);
+  };
+
+  readonly #handleTxn = (call: UnaryCall, bytes: Uint8Array, start: number, end: number): void => {
+    const request = decodeTxnRequest(bytes, start, end);
+    const error = checkTxn(request, this.#member.options.maxTxnOps);
+    if (error !== null) {
+      call.fail(error);
+    } else if (!isReadOnlyTxn(request)) {
+      this.#member.propose(RequestField.Txn, bytes, start, end, new TxnAnswer(this.#member, call));
+    } else if (isSerializable(request) || this.#member.isReadReady) {
+      answerReadTxn(this.#member, call, request);
+    } else {
+      const copy = decodeTxnRequest(bytes.slice(start, end));
+      this.#member.awaitRead({
+        ready: () => answerReadTxn(this.#member, call, copy),
+        fail: (reason) => call.fail(reason),
+      });
+    }
+  };
+
+  readonly #handleCompact = (
+    call: UnaryCall,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void => {
+    const member = this.#member;
+    const finish = (revision: number): void =>
+      send(call, compaction, { header: member.headerAt(revision) });
+    const answer = new ProposalAnswer(call, (outcome) => {
+      if (!outcome.isPhysical) finish(outcome.revision);
+      else member.whenCompacted(() => finish(outcome.revision));
+    });
+    member.propose(RequestField.Compaction, bytes, start, end, answer);
+  };
+}
+
+export function sendRange(member: Member, call: UnaryCall, result: RangeResult): void {
+  const { header, term } = member;
+  const { revision, kvs, more, total } = result;
+  const at = call.reserve(sizeRangeAnswer(header, revision, term, kvs, more, total));
+  writeRangeAnswer(call.buffer, at, header, revision, term, kvs, more, total);
+  call.send();
+}
+
+class PutAnswer implements Waiter {
+  proposedAtMs = 0;
+  readonly #member: Member;
+  readonly #call: UnaryCall;
+
+  constructor(member: Member, call: UnaryCall) {
+    this.#member = member;
+    this.#call = call;
+  }
+
+  settle(outcome: Outcome): void {
+    const call = this.#call;
+    if (outcome.error !== null) {
+      call.fail(outcome.error);
+      return;
+    }
+    const { header, term } = this.#member;
+    const previous = outcome.prevKvs;
+    const start = previous?.starts[0] ?? 0;
+    const end = previous?.ends[0] ?? 0;
+    const hasPrevious = previous !== undefined && previous.count > 0;
+    const length = hasPrevious ? end - start : -1;
+    const at = call.reserve(sizePutAnswer(header, outcome.revision, term, length));
+    const bytes = hasPrevious ? previous.buffers[0] : undefined;
+    writePutAnswer(call.buffer, at, header, outcome.revision, term, bytes, start, end);
+    call.send();
+  }
+
+  fail(error: RpcError): void {
+    this.#call.fail(error);
+  }
+}
+
+class TxnAnswer implements Waiter {
+  proposedAtMs = 0;
+  readonly #member: Member;
+  readonly #call: UnaryCall;
+
+  constructor(member: Member, call: UnaryCall) {
+    this.#member = member;
+    this.#call = call;
+  }
+
+  settle(outcome: Outcome): void {
+    if (outcome.error !== null || outcome.txn === undefined) {
+      this.#call.fail(outcome.error ?? Errors.Stopped);
+      return;
+    }
+    const header = this.#member.headerAt(outcome.revision);
+    send(this.#call, txn, { ...outcome.txn, header });
+  }
+
+  fail(error: RpcError): void {
+    this.#call.fail(error);
+  }
+}
+
+class RangeWait implements ReadWaiter {
+  readonly #service: KvService;
+  readonly #call: UnaryCall;
+  readonly #bytes: Uint8Array;
+
+  constructor(service: KvService, call: UnaryCall, bytes: Uint8Array) {
+    this.#service = service;
+    this.#call = call;
+    this.#bytes = bytes;
+  }
+
+  ready(): void {
+    this.#service.answerWaitingRange(this.#call, this.#bytes);
+  }
+
+  fail(error: RpcError): void {
+    this.#call.fail(error);
+  }
+}
+
+function answerReadTxn(member: Member, call: UnaryCall, request: TxnRequest): void {
+  const result = readTxn(member.mvcc, request);
+  if (result.error !== null) call.fail(result.error);
+  else send(call, txn, { ...result.response, header: member.headerAt(member.revision) });
+}
+
+function isSerializable(request: TxnRequest): boolean {
+  const ops = [...request.success, ...request.failure];
+  return ops.every((op) => op.requestRange?.serializable === true);
+}

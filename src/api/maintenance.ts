@@ -1,0 +1,141 @@
+// etcdserverpb.Maintenance: looking after one member. Transfer of leadership and downgrade need a
+// cluster and are not here yet: the method table answers Unimplemented for them.
+
+import type { Member } from "../server/member.ts";
+import { SERVER_VERSION } from "../server/options.ts";
+import { type AlarmKind, alarmName } from "../state/alarms.ts";
+import { Errors } from "../wire/errors.ts";
+import { RequestField } from "../wire/internal-raft-request.ts";
+import { AlarmType } from "../wire/messages/rpc.ts";
+import {
+  type AlarmResponseInit,
+  type DefragmentResponseInit,
+  decodeHashKVRequest,
+  type HashKVResponseInit,
+  type HashResponseInit,
+  type StatusResponseInit,
+  sizeAlarmResponse,
+  sizeDefragmentResponse,
+  sizeHashKVResponse,
+  sizeHashResponse,
+  sizeStatusResponse,
+  writeAlarmResponse,
+  writeDefragmentResponse,
+  writeHashKVResponse,
+  writeHashResponse,
+  writeStatusResponse,
+} from "../wire/messages/rpc-maintenance.ts";
+import type { Method, UnaryCall } from "../wire/rpc.ts";
+import { RpcError } from "../wire/status.ts";
+import { ProposalAnswer } from "./proposal-answer.ts";
+import { type Encoder, send } from "./send.ts";
+import { snapshotMethod } from "./snapshot-stream.ts";
+
+const status: Encoder<StatusResponseInit> = {
+  size: sizeStatusResponse,
+  write: writeStatusResponse,
+};
+const alarm: Encoder<AlarmResponseInit> = { size: sizeAlarmResponse, write: writeAlarmResponse };
+const hash: Encoder<HashResponseInit> = { size: sizeHashResponse, write: writeHashResponse };
+const hashKv: Encoder<HashKVResponseInit> = {
+  size: sizeHashKVResponse,
+  write: writeHashKVResponse,
+};
+const defragment: Encoder<DefragmentResponseInit> = {
+  size: sizeDefragmentResponse,
+  write: writeDefragmentResponse,
+};
+
+export function maintenanceMethods(member: Member): [string, Method][] {
+  const service = "/etcdserverpb.Maintenance/";
+  return [
+    [`${service}Status`, { kind: "unary", handle: (call) => sendStatus(member, call) }],
+    [`${service}Hash`, { kind: "unary", handle: (call) => sendHash(member, call) }],
+    [
+      `${service}HashKV`,
+      {
+        kind: "unary",
+        handle: (call, bytes, start, end) =>
+          sendHashKv(member, call, decodeHashKVRequest(bytes, start, end).revision),
+      },
+    ],
+    [`${service}Defragment`, { kind: "unary", handle: (call) => runDefragment(member, call) }],
+    [`${service}Snapshot`, snapshotMethod(member)],
+    [
+      `${service}Alarm`,
+      {
+        kind: "unary",
+        handle: (call, bytes, start, end) =>
+          member.propose(RequestField.Alarm, bytes, start, end, alarmAnswer(member, call)),
+      },
+    ],
+  ];
+}
+
+function sendStatus(member: Member, call: UnaryCall): void {
+  const raft = member.raftStatus();
+  send(call, status, {
+    header: member.header(),
+    version: SERVER_VERSION,
+    dbSize: member.backend.sizeBytes,
+    leader: raft.lead,
+    raftIndex: raft.commit,
+    raftTerm: raft.term,
+    raftAppliedIndex: member.appliedIndex,
+    errors: statusErrors(member, raft.lead),
+    dbSizeInUse: member.backend.sizeInUseBytes,
+    isLearner: member.isLearner,
+    storageVersion: member.storageVersion ?? "",
+    dbSizeQuota: member.quotaBytes,
+    downgradeInfo: { enabled: false, targetVersion: "" },
+  });
+}
+
+/** As etcdctl's column ERRORS shows them. */
+function statusErrors(member: Member, leader: bigint): string[] {
+  const errors = leader === 0n ? [Errors.NoLeader.message] : [];
+  for (const { memberId, kind } of member.alarms) {
+    errors.push(`memberID:${memberId} alarm:${alarmName(kind)} `);
+  }
+  return errors;
+}
+
+function sendHash(member: Member, call: UnaryCall): void {
+  member.hash((value) => send(call, hash, { header: member.header(), hash: value }));
+}
+
+function sendHashKv(member: Member, call: UnaryCall, revision: number): void {
+  member.hashKv(revision, (result) => {
+    if (result instanceof RpcError) call.fail(result);
+    else {
+      send(call, hashKv, {
+        header: member.header(),
+        hash: result.hash,
+        compactRevision: result.compactRevision,
+        hashRevision: result.revision,
+      });
+    }
+  });
+}
+
+function runDefragment(member: Member, call: UnaryCall): void {
+  member.defragment((error) => {
+    // etcd answers with no header here.
+    if (error === null) send(call, defragment, {});
+    else call.fail(error);
+  });
+}
+
+function alarmAnswer(member: Member, call: UnaryCall): ProposalAnswer {
+  return new ProposalAnswer(call, (outcome) => {
+    const alarms = outcome.alarms.map((entry) => ({
+      memberID: entry.memberId,
+      alarm: alarmTypeOf(entry.kind),
+    }));
+    send(call, alarm, { header: member.header(), alarms });
+  });
+}
+
+function alarmTypeOf(kind: AlarmKind): AlarmType {
+  return AlarmType[kind];
+}
