@@ -6,11 +6,10 @@ import type { Core } from "./core.ts";
 import { releasePendingReads } from "./reads.ts";
 
 /** Of a leader, when a member has acknowledged more or the configuration has changed. */
-export function advanceCommit(core: Core): boolean {
+export function advanceCommit(core: Core): void {
   const index = core.tracker.committed();
-  if (index <= core.log.commit || !core.log.matches(index, core.term)) return false;
+  if (index <= core.log.commit || !core.log.matches(index, core.term)) return;
   core.log.commitTo(index);
   releasePendingReads(core);
   core.appendsPending = true;
-  return true;
 }

@@ -6,7 +6,7 @@ import { advanceCommit } from "./commit.ts";
 import { type Core, messageTo } from "./core.ts";
 import type { Progress } from "./progress.ts";
 import { confirmReads } from "./reads.ts";
-import { sendAppend, sendAppends } from "./replication.ts";
+import { sendAppend } from "./replication.ts";
 import { becomeFollower } from "./roles.ts";
 
 export function tickLeader(core: Core): void {
@@ -65,10 +65,9 @@ function handleAcknowledgement(core: Core, member: Progress, index: number): voi
     member.becomeProbe();
     member.becomeReplicate();
   }
-  if (!advanceCommit(core) && member.canBumpCommit(core.log.commit)) {
-    sendAppend(core, member, true);
-  }
-  sendAppends(core, member);
+  advanceCommit(core);
+  // There may be room in its window again, or a commit index to tell.
+  core.appendsPending = true;
   if (member.id === core.leadTransferee && member.match === core.log.last) {
     sendTimeoutNow(core, member);
   }

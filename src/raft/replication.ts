@@ -16,14 +16,10 @@ export function flushAppends(core: Core): void {
   core.appendsPending = false;
   for (const member of core.tracker.members) {
     if (member.id === core.id) continue;
-    sendAppend(core, member, member.canBumpCommit(core.log.commit));
-    sendAppends(core, member);
+    let evenEmpty = member.canBumpCommit(core.log.commit);
+    // As many messages as there are entries for and the window allows.
+    while (sendAppend(core, member, evenEmpty)) evenEmpty = false;
   }
-}
-
-/** As many messages as there are entries for and the window allows. */
-export function sendAppends(core: Core, member: Progress): void {
-  while (sendAppend(core, member, false));
 }
 
 /** At most one message; one without entries only if `evenEmpty`. False if nothing was sent. */
