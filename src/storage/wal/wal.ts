@@ -1,0 +1,415 @@
+// The write-ahead log, in etcd's files. What raft must not forget goes through `append`:
+//
+//   append(entries, state) ─► RecordEncoder ─► one write on an O_DSYNC file ─► done
+//                                                   │ reached 64 MB
+//                                                   └► cut: header into the prepared file ─►
+//                                                      rename ─► sync directory ─► done
+//
+// One group is under way at a time: what arrives meanwhile is raft's next Ready, which makes the
+// group commit. A hard state that only moves the commit index is kept back until the next write,
+// as etcd does: after a crash raft finds the commit index again.
+//
+// After a failed write nothing is known about what is on the disk; the log takes no more, and the
+// member has to stop.
+
+import { dirname } from "node:path/posix";
+import { assert } from "../../base/assert.ts";
+import type { Logger } from "../../base/log.ts";
+import type { Clock, Disk, Done, File } from "../../io/io.ts";
+import type { HardState } from "../../wire/messages/raft.ts";
+import type { SnapshotInit } from "../../wire/messages/record.ts";
+import { NextSegment } from "./next-segment.ts";
+import {
+  NO_SNAPSHOT,
+  readLog,
+  type WalContents,
+  type WalSnapshot,
+  type WalTail,
+} from "./read-log.ts";
+import { RecordEncoder, type WalEntry } from "./record.ts";
+import { repairTail } from "./repair.ts";
+import { listSegments, SEGMENT_BYTES, type SegmentName, segmentName } from "./segment.ts";
+import { WalError } from "./wal-error.ts";
+import { WalMetrics } from "./wal-metrics.ts";
+
+/** The next segment is prepared when this part of the present one is full. */
+const PREPARE_AT = 1 / 4;
+/** etcd warns of a slower sync. */
+const SLOW_SYNC_MS = 1000;
+
+export interface WalOptions {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly directory: string;
+  readonly segmentBytes?: number;
+  /** false: `--unsafe-no-fsync`. */
+  readonly durable?: boolean;
+}
+
+interface Group {
+  readonly entries: readonly WalEntry[];
+  readonly hardState: HardState | undefined;
+  readonly done: Done;
+}
+
+export class Wal {
+  readonly metrics: WalMetrics = new WalMetrics();
+  readonly #disk: Disk;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #directory: string;
+  readonly #segmentBytes: number;
+  readonly #durable: boolean;
+  readonly #metadata: Uint8Array;
+  readonly #encoder: RecordEncoder;
+  /** Holds the lock. */
+  readonly #lock: File;
+  /** Ascending; the last one is written to. */
+  readonly #segments: SegmentName[];
+  #file: File;
+  #offset: number;
+  #next: NextSegment | undefined;
+  #lastIndex: number;
+  /** Written or not; for the head of the next segment. */
+  #state: HardState | undefined;
+  #stateIsBuffered = false;
+  /** Segments up to the one that holds this index are no longer needed. */
+  #releasedIndex = 0;
+  #snapshots: { snapshot: WalSnapshot; done: Done }[] = [];
+  #snapshotsDone: Done[] = [];
+  #isAppending = false;
+  #isWriting = false;
+  #isPurging = false;
+  #waiting: Group | undefined;
+  #done: Done | undefined;
+  #writeBeganMs = 0;
+  #failure: Error | undefined;
+
+  /** Makes a new log with `metadata` in it. What was in `directory` is removed. */
+  static create(options: WalOptions, metadata: Uint8Array): Wal {
+    const { disk, directory } = options;
+    const temporary = `${directory}.tmp`;
+    disk.remove(temporary);
+    disk.makeDirectory(temporary);
+    const encoder = new RecordEncoder(0);
+    encoder.addCrc();
+    encoder.addMetadata(metadata);
+    encoder.addSnapshot({ index: 0, term: 0 });
+    const file = disk.open(`${temporary}/${segmentName(0, 0)}`, { mode: "create" });
+    try {
+      // Sparse: 64 MB of zeros would delay the start, and a log that stays short needs none.
+      file.truncate(options.segmentBytes ?? SEGMENT_BYTES);
+      file.writeNow(encoder.view(), 0);
+      file.syncNow();
+    } finally {
+      file.close();
+    }
+    disk.syncDirectory(temporary);
+    disk.remove(directory);
+    disk.rename(temporary, directory);
+    disk.syncDirectory(dirname(directory));
+    return Wal.open(options, NO_SNAPSHOT).wal;
+  }
+
+  /**
+   * Opens the log for appending, after what it contains behind the snapshot `from`. The end of a
+   * write that a crash cut short is removed.
+   * @throws WalError when the log is damaged or in use.
+   */
+  static open(options: WalOptions, from: WalSnapshot): { wal: Wal; contents: WalContents } {
+    const { disk, directory, log } = options;
+    const lock = disk.open(directory, { mode: "read" });
+    try {
+      if (!lock.tryLock("exclusive")) {
+        throw new WalError(directory, undefined, "another process uses it", "stop that one first");
+      }
+      const { contents, tail } = readLog(disk, directory, from);
+      if (tail.torn) repairTail(disk, log, directory, tail);
+      for (const name of disk.list(directory)) {
+        if (name.endsWith(".tmp")) disk.remove(`${directory}/${name}`);
+      }
+      return { wal: new Wal(options, lock, contents, tail), contents };
+    } catch (error) {
+      lock.close();
+      throw error;
+    }
+  }
+
+  private constructor(options: WalOptions, lock: File, contents: WalContents, tail: WalTail) {
+    this.#disk = options.disk;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#directory = options.directory;
+    this.#segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
+    this.#durable = options.durable ?? true;
+    this.#metadata = contents.metadata;
+    this.#encoder = new RecordEncoder(tail.crc);
+    this.#lock = lock;
+    this.#segments = listSegments(options.disk, options.directory);
+    this.#offset = tail.offset;
+    this.#state = contents.hardState;
+    this.#lastIndex = Math.max(
+      contents.entries.at(-1)?.index ?? 0,
+      contents.snapshots.at(-1)?.index ?? 0,
+      tail.segment.firstIndex - 1,
+    );
+    this.#file = this.#openTail(tail);
+  }
+
+  /** Index of the last entry or snapshot that was given to the log. */
+  get lastIndex(): number {
+    return this.#lastIndex;
+  }
+
+  /**
+   * Makes entries and hard state durable, then calls `done`. Only one may be under way. Without
+   * entries and without `mustSync` the state is kept for the next write and `done` called at once.
+   */
+  append(
+    entries: readonly WalEntry[],
+    hardState: HardState | undefined,
+    mustSync: boolean,
+    done: Done,
+  ): void {
+    assert(!this.#isAppending, "one append at a time");
+    if (this.#failure !== undefined) {
+      done(this.#failure);
+      return;
+    }
+    if (entries.length === 0 && !mustSync) {
+      if (hardState !== undefined) {
+        this.#state = hardState;
+        this.#stateIsBuffered = true;
+      }
+      done(null);
+      return;
+    }
+    this.#isAppending = true;
+    if (this.#isWriting) this.#waiting = { entries, hardState, done };
+    else this.#write(entries, hardState, done);
+  }
+
+  /** Records that the state at this index is kept elsewhere; always durable when done. */
+  saveSnapshot(snapshot: WalSnapshot, done: Done): void {
+    const isComplete = snapshot.index === 0 || snapshot.confState !== undefined;
+    assert(isComplete, "a snapshot record has the configuration");
+    if (this.#failure !== undefined) {
+      done(this.#failure);
+      return;
+    }
+    this.#snapshots.push({ snapshot, done });
+    if (!this.#isWriting) this.#write([], undefined, undefined);
+  }
+
+  /** Entries before `index` will not be asked for again. */
+  release(index: number): void {
+    this.#releasedIndex = Math.max(this.#releasedIndex, index);
+  }
+
+  /** Removes the oldest released segments while there are more than `segmentsMax`. */
+  purge(segmentsMax: number): void {
+    if (this.#isPurging || this.#segments.length <= Math.max(1, segmentsMax)) return;
+    // The first segment is needed unless the second one begins before the index.
+    if (this.#segments[1]!.firstIndex >= this.#releasedIndex) return;
+    const path = `${this.#directory}/${this.#segments.shift()!.name}`;
+    this.#isPurging = true;
+    try {
+      this.#disk.remove(path);
+      // One after the other: a gap in the sequence must not be what a crash leaves.
+      this.#disk.syncDirectory(this.#directory, (error) => {
+        this.#isPurging = false;
+        if (error !== null) {
+          this.#log.warn("failed to purge", { path, error });
+          return;
+        }
+        this.#log.info("purged", { path });
+        this.purge(segmentsMax);
+      });
+    } catch (error) {
+      this.#isPurging = false;
+      this.#log.warn("failed to purge", { path, error });
+    }
+  }
+
+  /** Writes what is kept back, waiting for it. Nothing may be under way. */
+  close(): void {
+    assert(!this.#isWriting, "close of a log while it is written");
+    this.#next?.close();
+    if (this.#stateIsBuffered && this.#failure === undefined) {
+      this.#encoder.reset();
+      this.#encoder.addState(this.#state!);
+      this.#stateIsBuffered = false;
+      this.#file.writeNow(this.#encoder.view(), this.#offset);
+      this.#offset += this.#encoder.length;
+      if (this.#durable) this.#file.syncNow();
+    }
+    this.#file.close();
+    this.#lock.close();
+  }
+
+  /** Ready for appending: nothing but zeros behind the last record, durably. */
+  #openTail(tail: WalTail): File {
+    const path = `${this.#directory}/${tail.segment.name}`;
+    const file = this.#disk.open(path, { mode: "write", durable: this.#durable });
+    file.truncate(tail.offset);
+    file.truncate(Math.max(tail.offset, this.#segmentBytes));
+    file.syncNow();
+    return file;
+  }
+
+  #write(
+    entries: readonly WalEntry[],
+    hardState: HardState | undefined,
+    done: Done | undefined,
+  ): void {
+    const encoder = this.#encoder;
+    encoder.reset();
+    if (this.#stateIsBuffered) {
+      if (hardState === undefined) encoder.addState(this.#state!);
+      this.#stateIsBuffered = false;
+    }
+    for (const { snapshot, done: snapshotDone } of this.#snapshots) {
+      encoder.addSnapshot(snapshotInit(snapshot));
+      this.#snapshotsDone.push(snapshotDone);
+      this.#lastIndex = Math.max(this.#lastIndex, snapshot.index);
+    }
+    this.#snapshots = [];
+    for (let at = 0; at < entries.length; at++) encoder.addEntry(entries[at]!);
+    if (entries.length > 0) this.#lastIndex = entries[entries.length - 1]!.index;
+    if (hardState !== undefined) {
+      encoder.addState(hardState);
+      this.#state = hardState;
+    }
+    this.#done = done;
+    this.#isWriting = true;
+    this.#writeBeganMs = this.#clock.monotonicMs();
+    this.#file.write(encoder.view(), this.#offset, this.#onWritten);
+  }
+
+  readonly #onWritten = (error: Error | null): void => {
+    const tookMs = this.#clock.monotonicMs() - this.#writeBeganMs;
+    this.metrics.observeWrite(tookMs, this.#encoder.length);
+    if (tookMs > SLOW_SYNC_MS) {
+      this.#log.warn("slow fdatasync", { took: `${tookMs}ms`, "expected-duration": "1s" });
+    }
+    if (error !== null) {
+      this.#finish(error);
+      return;
+    }
+    this.#offset += this.#encoder.length;
+    if (this.#offset >= this.#segmentBytes) {
+      this.#cut();
+      return;
+    }
+    if (this.#next === undefined && this.#offset >= this.#segmentBytes * PREPARE_AT) {
+      this.#next = this.#newSegment();
+      this.#next.prepare();
+    }
+    this.#finish(null);
+  };
+
+  #finish(error: Error | null): void {
+    this.#isWriting = false;
+    if (error !== null) this.#failure = error;
+    const done = this.#done;
+    const snapshotsDone = this.#snapshotsDone;
+    // `done` may begin the next write, whose snapshot records are not durable yet.
+    this.#snapshotsDone = [];
+    this.#done = undefined;
+    if (done !== undefined) {
+      this.#isAppending = false;
+      done(error);
+    }
+    for (const snapshotDone of snapshotsDone) snapshotDone(error);
+    if (this.#failure !== undefined) this.#refuse(this.#failure);
+    else if (!this.#isWriting) this.#writeWaiting();
+  }
+
+  #writeWaiting(): void {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    if (waiting !== undefined) this.#write(waiting.entries, waiting.hardState, waiting.done);
+    else if (this.#snapshots.length > 0) this.#write([], undefined, undefined);
+  }
+
+  /** What waited for the write that failed fails with it. */
+  #refuse(error: Error): void {
+    const waiting = this.#waiting;
+    const snapshots = this.#snapshots;
+    this.#waiting = undefined;
+    this.#snapshots = [];
+    if (waiting !== undefined) {
+      this.#isAppending = false;
+      waiting.done(error);
+    }
+    for (const { done } of snapshots) done(error);
+  }
+
+  #newSegment(): NextSegment {
+    const number = this.#segments.length % 2;
+    return new NextSegment({
+      disk: this.#disk,
+      clock: this.#clock,
+      log: this.#log,
+      path: `${this.#directory}/${number}.tmp`,
+      sizeBytes: this.#segmentBytes,
+      durable: this.#durable,
+    });
+  }
+
+  /** Goes on in the next file. What was written is durable already; only names and head are not. */
+  #cut(): void {
+    const next = this.#next ?? this.#newSegment();
+    this.#next = next;
+    next.take((error, file) => {
+      if (file === undefined) {
+        this.#finish(error);
+        return;
+      }
+      this.#next = undefined;
+      const encoder = this.#encoder;
+      encoder.reset();
+      encoder.addCrc();
+      encoder.addMetadata(this.#metadata);
+      if (this.#state !== undefined) encoder.addState(this.#state);
+      this.#stateIsBuffered = false;
+      file.write(encoder.view(), 0, (writeError) => {
+        if (writeError !== null) file.close();
+        if (writeError !== null) {
+          this.#finish(writeError);
+          return;
+        }
+        this.#switchTo(file, next.path);
+      });
+    });
+  }
+
+  #switchTo(file: File, temporaryPath: string): void {
+    const previous = this.#file;
+    const sequence = this.#segments.at(-1)!.sequence + 1;
+    const firstIndex = this.#lastIndex + 1;
+    const name = segmentName(sequence, firstIndex);
+    this.#file = file;
+    this.#segments.push({ name, sequence, firstIndex });
+    if (previous.sizeBytes() > this.#offset) previous.truncate(this.#offset);
+    this.#offset = this.#encoder.length;
+    previous.close();
+    try {
+      this.#disk.rename(temporaryPath, `${this.#directory}/${name}`);
+      this.#disk.syncDirectory(this.#directory, (error) => {
+        if (error === null) this.#log.info("created a new WAL segment", { path: name });
+        this.#finish(error);
+      });
+    } catch (error) {
+      this.#finish(error as Error);
+    }
+  }
+}
+
+/** As etcd 3.7 writes it: a configuration says that it leaves by itself only if it does. */
+function snapshotInit({ index, term, confState }: WalSnapshot): SnapshotInit {
+  if (confState === undefined) return { index, term };
+  const { autoLeave, ...lists } = confState;
+  return { index, term, confState: autoLeave ? confState : lists };
+}
