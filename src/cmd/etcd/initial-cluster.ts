@@ -2,6 +2,7 @@
 // itself. Both become part of ids that can never change, so that a mistake is caught here.
 
 import { lookup } from "node:dns/promises";
+import { isIP } from "node:net";
 import { quote } from "../flags/go-text.ts";
 import type { EtcdConfig } from "./config.ts";
 import { type EtcdUrl, isSocketFile, showClusterUrls } from "./urls.ts";
@@ -88,7 +89,8 @@ async function resolved(url: EtcdUrl, resolve: Resolve): Promise<string> {
   // `localhost` is not resolved: what it means differs between machines and protocols.
   if (isSocketFile(url) || url.hostname === "localhost") return url.text;
   try {
-    const address = await resolve(url.hostname);
+    const literal = isIP(url.hostname) !== 0;
+    const address = literal ? url.hostname : await resolve(url.hostname);
     const host = address.includes(":") ? `[${address}]` : address;
     return `${url.scheme}://${host}:${url.port}`;
   } catch (error) {

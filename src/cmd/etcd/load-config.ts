@@ -10,6 +10,7 @@
 import type { Logger } from "../../base/log.ts";
 import { ParseError, parseDuration } from "../flags/go-text.ts";
 import { ADVERTISE_CLIENT_URLS_UNSET, checkConfig } from "./check-config.ts";
+import { checkListeners } from "./check-listeners.ts";
 import { parseCommandLine } from "./command-line.ts";
 import { buildConfig, type EtcdConfig, RAFT_TIMEOUT_MIN_MS, type Source } from "./config.ts";
 import { applyConfigFile, FileUrlError } from "./config-file.ts";
@@ -27,7 +28,6 @@ import {
 import { refusal } from "./later.ts";
 import { createLogger, type LoggerOptions, type ProcessLogger } from "./logger.ts";
 import { versionText } from "./product-version.ts";
-import { cipherNames } from "./tls-options.ts";
 import { parseClusterUrls, parseUrls } from "./urls.ts";
 
 export interface Loaded {
@@ -88,8 +88,9 @@ export async function loadConfig(world: Surroundings): Promise<Loaded> {
     if (rest !== undefined) throw new ParseError(`"${rest}" is not a valid flag`);
     const source = await readOptions(world.environment, values, early);
     config = buildConfig(values, source);
-    log = openLog(config, values, source, world);
+    log = openLog(config, values, world);
     fault = checkConfig(config, values, log);
+    if (fault === undefined) tellSources(values, source, log);
   } catch (error) {
     fault = faultOf(error, world);
   }
@@ -155,13 +156,8 @@ async function readOptions(
   return "file";
 }
 
-/** The log of the configuration, and what there is to say once it is open. @throws ParseError */
-function openLog(
-  config: EtcdConfig,
-  values: FlagValues,
-  source: Source,
-  world: Surroundings,
-): ProcessLogger {
+/** @throws ParseError */
+function openLog(config: EtcdConfig, values: FlagValues, world: Surroundings): ProcessLogger {
   if (values.text("discovery-fallback") === "proxy") {
     throw new ParseError(
       `v2 proxy is deprecated, and --discovery-fallback can't be configured as "proxy"`,
@@ -169,11 +165,14 @@ function openLog(
   }
   if (config.logger === "capnslog") throw new ParseError("--logger=capnslog is removed in v3.5");
   if (config.logger !== "zap") throw new ParseError(`unknown logger option "${config.logger}"`);
-  const log = world.makeLogger({
+  return world.makeLogger({
     level: config.logLevel,
     format: config.logFormat,
     outputs: config.logOutputs.length === 0 ? ["default"] : config.logOutputs,
   });
+}
+
+function tellSources(values: FlagValues, source: Source, log: Logger): void {
   if (source === "file") {
     log.info(
       "loaded server configuration, other configuration command line flags and environment " +
@@ -190,7 +189,6 @@ function openLog(
         "The default value is enforced, ignoring user input.",
     );
   }
-  return log;
 }
 
 function faultOf(error: unknown, world: Surroundings): string {
@@ -256,7 +254,7 @@ function advertisedInstead(
 /** Checks that etcd leaves to the start itself, which ends with a fatal line. */
 function checkValues(config: EtcdConfig, log: ProcessLogger): void {
   try {
-    cipherNames(config.tls.cipherSuites);
+    checkListeners(config, log);
     checkRetention(config.autoCompactionRetention);
   } catch (error) {
     if (!(error instanceof ParseError)) throw error;

@@ -1,0 +1,36 @@
+// The part of the configuration that the member itself needs.
+
+import type { MemberOptions } from "../../server/options.ts";
+import type { Loaded } from "./load-config.ts";
+
+export function memberOptions({ config, initialCluster }: Loaded): MemberOptions {
+  return {
+    name: config.name,
+    dataDir: config.dataDir,
+    walDir: config.walDir === "" ? undefined : config.walDir,
+    clientUrls: config.advertiseClientUrls.map((url) => url.text),
+    initialCluster: new Map(
+      [...initialCluster].map(([name, urls]) => [name, urls.map((url) => url.text)]),
+    ),
+    initialClusterToken: config.initialClusterToken,
+    tickMs: config.heartbeatMs,
+    electionMs: config.electionMs,
+    preVote: config.preVote,
+    snapshotCount: config.snapshotCount,
+    snapshotCatchupEntries: config.snapshotCatchupEntries,
+    maxSnapshots: config.maxSnapshots,
+    maxWals: config.maxWals,
+    quotaBackendBytes: config.quotaBackendBytes,
+    backendBatchIntervalMs: config.backendBatchIntervalMs,
+    backendBatchLimit: config.backendBatchLimit,
+    backendFreelistType: config.backendFreelistType,
+    bootstrapDefragThresholdBytes: config.bootstrapDefragThresholdBytes,
+    compactionBatchLimit: config.compactionBatchLimit,
+    compactionSleepMs: config.compactionSleepMs,
+    unsafeNoFsync: config.unsafeNoFsync,
+    maxRequestBytes: config.maxRequestBytes,
+    maxTxnOps: config.maxTxnOps,
+    maxLearners: config.maxLearners,
+    warningApplyMs: config.warningApplyMs,
+  };
+}
