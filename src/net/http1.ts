@@ -1,0 +1,143 @@
+// HTTP/1.1 on the client port: sockets come from the sniffer, requests go to the JSON gateway and
+// then to the plain endpoints (health, metrics, version). Parsing is Node's; it never listens.
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import type { Logger } from "../base/log.ts";
+import type { HttpHandler, HttpRequest, HttpResponse } from "../wire/rpc.ts";
+import { type AccessRules, admit, sendPlainError } from "./access-control.ts";
+
+/** JSON over HTTP/1.1 (json-gateway.ts). */
+export interface Gateway {
+  /** Returns false for a path that is not its own. */
+  handle(request: IncomingMessage, response: ServerResponse): boolean;
+  /** WebSocket on the same paths. Returns false for a path that is not its own. */
+  handleUpgrade?(request: IncomingMessage, socket: Duplex, head: Buffer): boolean;
+}
+
+export interface Http1Options {
+  readonly log: Logger;
+  readonly handler: HttpHandler;
+  readonly gateway: Gateway | undefined;
+  readonly access: AccessRules;
+}
+
+/** Tokens and cookies fit many times over. */
+const HEADER_BYTES_MAX = 64 * 1024;
+const HEADERS_TIMEOUT_MS = 20_000;
+/** A whole request; the answer may take for ever (a watch of the gateway). */
+const REQUEST_TIMEOUT_MS = 120_000;
+/** Longer than load balancers keep idle connections, so that they close first. */
+const IDLE_TIMEOUT_MS = 120_000;
+/** The plain endpoints hardly take bodies. */
+const PLAIN_BODY_BYTES_MAX = 64 * 1024;
+
+export class Http1Server {
+  readonly #options: Http1Options;
+  readonly #server: Server;
+
+  constructor(options: Http1Options) {
+    this.#options = options;
+    this.#server = createServer(
+      {
+        maxHeaderSize: HEADER_BYTES_MAX,
+        headersTimeout: HEADERS_TIMEOUT_MS,
+        requestTimeout: REQUEST_TIMEOUT_MS,
+        keepAliveTimeout: IDLE_TIMEOUT_MS,
+      },
+      (request, response) => this.#onRequest(request, response),
+    );
+    this.#server.on("upgrade", (request, socket, head) => {
+      const { gateway } = this.#options;
+      if (gateway?.handleUpgrade?.(request, socket, head) === true) return;
+      socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n");
+    });
+    // Starts the check of the timeouts above, which otherwise begins with listen().
+    this.#server.emit("listening");
+  }
+
+  /** `socket`: anything with bytes of HTTP/1.1; what was read of it is unshifted. */
+  accept(socket: Duplex): void {
+    this.#server.emit("connection", socket);
+  }
+
+  /** Ends connections without a request; the others with their request. */
+  drain(): void {
+    this.#server.close(() => {});
+    this.#server.closeIdleConnections();
+  }
+
+  destroy(): void {
+    this.#server.closeAllConnections();
+  }
+
+  #onRequest(request: IncomingMessage, response: ServerResponse): void {
+    const { access, gateway } = this.#options;
+    if (!admit(access, request, response, isSecure(request))) return;
+    if (gateway?.handle(request, response) === true) return;
+    if (request.url?.startsWith("/") !== true) {
+      sendPlainError(response, 400, "400 Bad Request");
+      return;
+    }
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    request.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= PLAIN_BODY_BYTES_MAX) chunks.push(chunk);
+      else if (!response.headersSent) {
+        response.setHeader("Connection", "close");
+        sendPlainError(response, 413, "request body too large");
+      }
+    });
+    request.on("end", () => {
+      if (!response.headersSent)
+        this.#answer(plainRequest(request, Buffer.concat(chunks)), response);
+    });
+  }
+
+  #answer(request: HttpRequest, response: ServerResponse): void {
+    const answer = this.#options.handler(request);
+    if (answer === undefined) {
+      sendPlainError(response, 404, "404 page not found");
+      return;
+    }
+    if (!(answer instanceof Promise)) {
+      send(answer, response);
+      return;
+    }
+    answer.then(
+      (later) => send(later, response),
+      (error: unknown) => {
+        this.#options.log.warn("failed to answer HTTP request", { path: request.path, error });
+        sendPlainError(response, 500, "internal server error");
+      },
+    );
+  }
+}
+
+function send(answer: HttpResponse, response: ServerResponse): void {
+  if (response.destroyed) return;
+  for (const [name, value] of answer.headers) response.setHeader(name, value);
+  const body = typeof answer.body === "string" ? Buffer.from(answer.body) : answer.body;
+  response.writeHead(answer.status, { "Content-Length": body.length }).end(body);
+}
+
+function plainRequest(request: IncomingMessage, body: Uint8Array): HttpRequest {
+  const target = request.url ?? "/";
+  const question = target.indexOf("?");
+  return {
+    method: request.method ?? "GET",
+    path: question < 0 ? target : target.slice(0, question),
+    query: new URLSearchParams(question < 0 ? "" : target.slice(question + 1)),
+    header: (name) => {
+      const value = request.headers[name.toLowerCase()];
+      return Array.isArray(value) ? value.join(", ") : value;
+    },
+    body,
+    remoteAddress: `${request.socket.remoteAddress}:${request.socket.remotePort}`,
+  };
+}
+
+function isSecure(request: IncomingMessage): boolean {
+  return "encrypted" in request.socket && request.socket.encrypted === true;
+}

@@ -1,0 +1,78 @@
+// Binds one address. A port in use and the like become one clear sentence, as Go words it.
+
+import { unlinkSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import type { Endpoint } from "./listen-url.ts";
+import { SOCKET_BACKLOG_BYTES_MAX } from "./output-buffer.ts";
+
+/** As Go's listeners: finds peers that vanished without a word. */
+const TCP_KEEPALIVE_DELAY_MS = 30_000;
+
+export class Listener {
+  readonly endpoint: Endpoint;
+  readonly #server: Server;
+
+  constructor(endpoint: Endpoint, onSocket: (socket: Socket, endpoint: Endpoint) => void) {
+    this.endpoint = endpoint;
+    this.#server = createServer(
+      {
+        noDelay: true,
+        keepAlive: true,
+        keepAliveInitialDelay: TCP_KEEPALIVE_DELAY_MS,
+        highWaterMark: SOCKET_BACKLOG_BYTES_MAX,
+      },
+      (socket) => onSocket(socket, endpoint),
+    );
+  }
+
+  /** @throws Error (rejects) with Go's text when the address cannot be had */
+  listen(): Promise<void> {
+    const { path, host, port } = this.endpoint;
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", (error: NodeJS.ErrnoException) => {
+        const where = path === null ? `tcp ${printHost(host)}:${port}` : `unix ${path}`;
+        const text = reasons[error.code ?? ""] ?? error.message;
+        reject(Object.assign(new Error(`listen ${where}: ${text}`), { code: error.code }));
+      });
+      this.#server.once("listening", resolve);
+      if (path === null) {
+        // An empty host is every address, of both families.
+        this.#server.listen(host === "" ? { port } : { host, port });
+      } else {
+        removeStaleSocket(path);
+        this.#server.listen({ path });
+      }
+    });
+  }
+
+  /** "127.0.0.1:2379" with the port that was really bound, or the path. */
+  get address(): string {
+    const address = this.#server.address();
+    if (address === null || typeof address === "string") return this.endpoint.path ?? "";
+    return `${printHost(address.address)}:${address.port}`;
+  }
+
+  close(): void {
+    this.#server.close();
+  }
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  EADDRINUSE: "bind: address already in use",
+  EACCES: "bind: permission denied",
+  EADDRNOTAVAIL: "bind: cannot assign requested address",
+  ENOENT: "bind: no such file or directory",
+};
+
+function printHost(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}
+
+/** A socket file outlives its process; etcd removes it too. */
+function removeStaleSocket(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+}

@@ -1,0 +1,285 @@
+// The client port: gRPC over our own HTTP/2, and HTTP/1.1, with and without TLS, all on one
+// address if the URLs say so.
+//
+//   const server = new ClientServer({ clock, log, methods, http, gateway?, limits, tls?, … });
+//   await server.listen(["http://127.0.0.1:2379"]);    server.addresses
+//   server.flush();              // after each batch of answers given in a later turn
+//   await server.close(graceMs); // GOAWAY, calls under way, then the end
+//
+// Answers to requests that are handled at once are flushed with the input that caused them; for
+// all others `flush` writes once per connection, and the end of the turn is the safety net.
+
+import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+import type { Logger } from "../base/log.ts";
+import { Counter } from "../base/metrics.ts";
+import type { Clock, Timer } from "../io/io.ts";
+import type { HttpHandler, MethodTable } from "../wire/rpc.ts";
+import { type AccessRules, openToAll } from "./access-control.ts";
+import { BufferPool } from "./buffer-pool.ts";
+import { ByteBudget } from "./byte-budget.ts";
+import type { GrpcMetrics } from "./grpc-metrics.ts";
+import { GrpcService } from "./grpc-service.ts";
+import { HttpBridge } from "./http-bridge.ts";
+import { type Gateway, Http1Server } from "./http1.ts";
+import { Http2Connection, type Http2Context } from "./http2-connection.ts";
+import type { Http2Stream, StreamSink } from "./http2-stream.ts";
+import {
+  defaultLimits,
+  type Limits,
+  PREFACE_TIMEOUT_MS,
+  QUEUED_BYTES_TOTAL_MAX,
+  REQUEST_BYTES_TOTAL_MAX,
+  TICK_MS,
+  TICKS_PER_SWEEP,
+} from "./limits.ts";
+import { type Endpoint, endpointsOf } from "./listen-url.ts";
+import { Listener } from "./listener.ts";
+import { Outbox } from "./outbox.ts";
+import { type Protocol, sniffProtocol } from "./protocol-sniffer.ts";
+import type { RequestHead } from "./request-head.ts";
+import { TlsAcceptor, type TlsOptions } from "./tls.ts";
+
+export interface ClientServerOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly methods: MethodTable;
+  readonly http: HttpHandler;
+  readonly gateway?: Gateway | undefined;
+  readonly limits?: Partial<Limits> | undefined;
+  /** Needed for https:// and unixs:// URLs. */
+  readonly tls?: TlsOptions | undefined;
+  readonly access?: AccessRules | undefined;
+  /** "grpc" when HTTP has listeners of its own (--listen-client-http-urls), which are "http". */
+  readonly traffic?: "grpc+http" | "grpc" | "http" | undefined;
+}
+
+const HTTP2_ERROR_CODES = 14;
+/** How often `close` looks whether everybody has gone. */
+const CLOSE_POLL_MS = 20;
+
+export class ClientServer {
+  readonly grpcMetrics: GrpcMetrics;
+  readonly acceptedConnections: Counter = new Counter();
+  readonly refusedConnections: Counter = new Counter();
+  readonly failedHandshakes: Counter = new Counter();
+  /** GOAWAYs with an error that we sent, by HTTP/2 error code. */
+  readonly goAwayCounts: Float64Array = new Float64Array(HTTP2_ERROR_CODES);
+  readonly #options: ClientServerOptions;
+  readonly #limits: Limits;
+  readonly #context: Http2Context;
+  readonly #grpc: GrpcService;
+  readonly #http1: Http1Server;
+  readonly #tls: TlsAcceptor | null;
+  readonly #outbox: Outbox;
+  readonly #listeners: Listener[] = [];
+  readonly #connections = new Set<Http2Connection>();
+  /** Every accepted socket, and when it has to have said what it speaks. */
+  readonly #sockets = new Map<Socket, number>();
+  #timer: Timer | null = null;
+  #ticks = 0;
+
+  /** @throws Error when the certificate files cannot be used */
+  constructor(options: ClientServerOptions) {
+    const { clock, log, tls } = options;
+    const limits = { ...defaultLimits, ...options.limits };
+    this.#options = options;
+    this.#limits = limits;
+    this.#grpc = new GrpcService(options.methods, limits.messageBytesMax);
+    this.grpcMetrics = this.#grpc.metrics;
+    this.#outbox = new Outbox(clock);
+    this.#http1 = new Http1Server({
+      log,
+      handler: options.http,
+      gateway: options.gateway,
+      access: options.access ?? openToAll,
+    });
+    this.#context = {
+      clock,
+      log,
+      limits,
+      outbox: this.#outbox,
+      pool: new BufferPool(),
+      queuedTotal: new ByteBudget(QUEUED_BYTES_TOTAL_MAX),
+      requestTotal: new ByteBudget(REQUEST_BYTES_TOTAL_MAX),
+      goAwayCounts: this.goAwayCounts,
+      open: (stream, head) => this.#open(stream, head),
+    };
+    this.#tls =
+      tls === undefined
+        ? null
+        : new TlsAcceptor({
+            log,
+            tls,
+            onSecure: (socket) => this.#onSecure(socket),
+            onRejected: () => this.failedHandshakes.add(),
+          });
+  }
+
+  /** "127.0.0.1:2379" or the path of a socket file, for each address bound. */
+  get addresses(): string[] {
+    return this.#listeners.map((listener) => listener.address);
+  }
+
+  get connectionCount(): number {
+    return this.#sockets.size;
+  }
+
+  /** @throws Error (rejects) for a bad URL or an address that cannot be had; nothing is bound then */
+  async listen(urls: readonly string[]): Promise<void> {
+    const endpoints = endpointsOf(urls);
+    if (this.#tls === null && endpoints.some((endpoint) => endpoint.acceptsTls)) {
+      throw new Error("TLS key/cert must be provided for https and unixs listen URLs");
+    }
+    try {
+      for (const endpoint of endpoints) {
+        const listener = new Listener(endpoint, (socket) => this.#onSocket(socket, endpoint));
+        await listener.listen();
+        this.#listeners.push(listener);
+      }
+    } catch (error) {
+      this.#closeListeners();
+      throw error;
+    }
+  }
+
+  flush(): void {
+    this.#outbox.flush();
+  }
+
+  /** Lets calls under way end, for at most `graceMs`; then everything is cut. */
+  close(graceMs: number): Promise<void> {
+    this.#closeListeners();
+    for (const connection of this.#connections) connection.drain();
+    this.#http1.drain();
+    this.flush();
+    const { clock } = this.#options;
+    const endMs = clock.monotonicMs() + graceMs;
+    return new Promise((resolve) => {
+      const poll = (): void => {
+        if (this.#sockets.size > 0 && clock.monotonicMs() >= endMs) this.#cut();
+        if (this.#sockets.size > 0) {
+          clock.after(CLOSE_POLL_MS, poll);
+          return;
+        }
+        this.#timer?.cancel();
+        resolve();
+      };
+      poll();
+    });
+  }
+
+  // ── connections ──
+
+  #onSocket(socket: Socket, endpoint: Endpoint): void {
+    socket.on("error", () => socket.destroy());
+    if (this.#sockets.size >= this.#limits.connectionsMax) {
+      this.refusedConnections.add();
+      socket.destroy();
+      return;
+    }
+    this.acceptedConnections.add();
+    this.#sockets.set(socket, this.#options.clock.monotonicMs() + PREFACE_TIMEOUT_MS);
+    socket.on("close", () => this.#sockets.delete(socket));
+    if (this.#timer === null) this.#startTimer();
+    if (!endpoint.acceptsPlain && this.#tls !== null) {
+      this.#decide(socket);
+      this.#tls.accept(socket);
+      return;
+    }
+    sniffProtocol(socket, (protocol, bytes) => this.#onProtocol(socket, endpoint, protocol, bytes));
+  }
+
+  #onProtocol(socket: Socket, endpoint: Endpoint, protocol: Protocol, bytes: Buffer): void {
+    if (protocol !== "tls") {
+      this.#serve(socket, socket, protocol, bytes);
+      return;
+    }
+    if (!endpoint.acceptsTls || this.#tls === null) {
+      socket.destroy();
+      return;
+    }
+    this.#decide(socket);
+    // TLS reads the socket's buffer itself: nobody else may.
+    socket.pause();
+    socket.unshift(bytes);
+    this.#tls.accept(socket);
+  }
+
+  /** After the handshake: what ALPN says, or the first bytes of a client without it. */
+  #onSecure(socket: TLSSocket): void {
+    socket.on("error", () => socket.destroy());
+    this.#sockets.set(socket, this.#options.clock.monotonicMs() + PREFACE_TIMEOUT_MS);
+    socket.on("close", () => this.#sockets.delete(socket));
+    sniffProtocol(socket, (protocol, bytes) => this.#serve(socket, socket, protocol, bytes));
+  }
+
+  #serve(socket: Socket, key: Socket, protocol: Protocol, bytes: Buffer): void {
+    const traffic = this.#options.traffic ?? "grpc+http";
+    this.#decide(key);
+    if (protocol === "tls") {
+      socket.destroy();
+    } else if (protocol === "http2") {
+      const address = remoteAddressOf(socket);
+      const connection = new Http2Connection(this.#context, socket, address, (closed) =>
+        this.#connections.delete(closed),
+      );
+      this.#connections.add(connection);
+      connection.receive(bytes);
+    } else if (traffic === "grpc") {
+      socket.destroy();
+    } else {
+      socket.unshift(bytes);
+      this.#http1.accept(socket);
+    }
+  }
+
+  /** The socket has said what it speaks: its protocol has timeouts of its own. */
+  #decide(socket: Socket): void {
+    this.#sockets.set(socket, Number.POSITIVE_INFINITY);
+  }
+
+  #open(stream: Http2Stream, head: RequestHead): StreamSink {
+    const traffic = this.#options.traffic ?? "grpc+http";
+    if (traffic !== "http" && this.#grpc.isGrpc(head)) return this.#grpc.open(stream, head);
+    if (traffic === "grpc" || this.#grpc.isMistaken(head)) return this.#grpc.refuse(stream, head);
+    return new HttpBridge(stream, head, this.#http1);
+  }
+
+  // ── time ──
+
+  #startTimer(): void {
+    const { clock } = this.#options;
+    this.#timer = clock.after(TICK_MS, () => {
+      this.#timer = null;
+      this.#tick(clock.monotonicMs());
+      if (this.#sockets.size > 0) this.#startTimer();
+    });
+  }
+
+  #tick(nowMs: number): void {
+    const isSweep = ++this.#ticks % TICKS_PER_SWEEP === 0;
+    for (const connection of this.#connections) connection.tick(nowMs, isSweep);
+    if (isSweep) {
+      for (const [socket, untilMs] of this.#sockets) if (nowMs >= untilMs) socket.destroy();
+    }
+    this.flush();
+  }
+
+  #closeListeners(): void {
+    for (const listener of this.#listeners) listener.close();
+    this.#listeners.length = 0;
+  }
+
+  #cut(): void {
+    for (const connection of this.#connections) connection.destroy();
+    this.#http1.destroy();
+    for (const socket of this.#sockets.keys()) socket.destroy();
+  }
+}
+
+function remoteAddressOf(socket: Socket): string {
+  if (socket.remoteAddress === undefined) return "@";
+  const host = socket.remoteAddress;
+  return `${host.includes(":") ? `[${host}]` : host}:${socket.remotePort}`;
+}
