@@ -91,6 +91,10 @@ export function describeMessage(
   return { name, syntax, fields, declared };
 }
 
+export function isLengthDelimited({ type }: FieldDescriptor): boolean {
+  return type === "string" || type === "bytes" || type === "message";
+}
+
 /** Protobuf's rule: an underscore goes, the letter after it becomes a capital. */
 function jsonNameOf(name: string): string {
   return name.replace(/_+(.?)/g, (_, letter: string) => letter.toUpperCase());

@@ -201,10 +201,14 @@ export class Reader {
   /** Narrows the range to the embedded message that follows; returns what `leave` needs. */
   enter(): number {
     const length = this.length();
-    if (++this.depth > DEPTH_MAX) throw new ProtoError(TOO_DEEP_TEXT);
+    this.enterDepth();
     const outer = this.end;
     this.end = this.at + length;
     return outer;
+  }
+
+  enterDepth(): void {
+    if (++this.depth > DEPTH_MAX) throw new ProtoError(TOO_DEEP_TEXT);
   }
 
   leave(outer: number): void {

@@ -132,6 +132,15 @@ export function copyRange(
   return shift + end;
 }
 
+export function concatBytes(pieces: readonly Uint8Array[]): Uint8Array {
+  let size = 0;
+  for (const piece of pieces) size += piece.length;
+  const whole = new Uint8Array(size);
+  let at = 0;
+  for (const piece of pieces) at = copyBytes(whole, at, piece);
+  return whole;
+}
+
 /** Length in UTF-8; a lone surrogate counts as U+FFFD. */
 export function utf8Length(text: string): number {
   let length = text.length;
