@@ -1,12 +1,24 @@
 // What a new connection speaks, by its first bytes: TLS begins with 0x16, HTTP/2 with a fixed
-// preface, and everything else is left to HTTP/1.1, which answers nonsense with 400.
+// preface, HTTP/1.1 with a method. Who begins otherwise gets no answer.
 
 import type { Socket } from "node:net";
 import { PREFACE } from "./frames.ts";
 
-export type Protocol = "tls" | "http2" | "http1";
+export type Protocol = "tls" | "http2" | "http1" | "unknown";
 
 const TLS_HANDSHAKE_RECORD = 0x16;
+const METHODS: ReadonlySet<string> = new Set([
+  "GET",
+  "HEAD",
+  "POST",
+  "PUT",
+  "DELETE",
+  "OPTIONS",
+  "PATCH",
+  "CONNECT",
+  "TRACE",
+]);
+const METHOD_CHARS_MAX = 7;
 
 /**
  * Calls `found` once with all bytes read so far (for "http2" those after the preface). Nothing
@@ -31,7 +43,15 @@ export function sniffProtocol(
 /** Null while it cannot be told. */
 export function protocolOf(bytes: Uint8Array): Protocol | null {
   if (bytes[0] === TLS_HANDSHAKE_RECORD) return "tls";
-  const length = Math.min(bytes.length, PREFACE.length);
-  for (let at = 0; at < length; at++) if (bytes[at] !== PREFACE[at]) return "http1";
-  return length === PREFACE.length ? "http2" : null;
+  if (isPrefix(bytes, PREFACE)) return bytes.length < PREFACE.length ? null : "http2";
+  const start = Buffer.from(bytes.subarray(0, METHOD_CHARS_MAX + 1)).toString("latin1");
+  const space = start.indexOf(" ");
+  if (space >= 0) return METHODS.has(start.slice(0, space)) ? "http1" : "unknown";
+  return start.length > METHOD_CHARS_MAX ? "unknown" : null;
+}
+
+function isPrefix(bytes: Uint8Array, whole: Uint8Array): boolean {
+  const length = Math.min(bytes.length, whole.length);
+  for (let at = 0; at < length; at++) if (bytes[at] !== whole[at]) return false;
+  return true;
 }

@@ -217,7 +217,7 @@ export class ClientServer {
   #serve(socket: Socket, key: Socket, protocol: Protocol, bytes: Buffer): void {
     const traffic = this.#options.traffic ?? "grpc+http";
     this.#decide(key);
-    if (protocol === "tls") {
+    if (protocol === "tls" || protocol === "unknown") {
       socket.destroy();
     } else if (protocol === "http2") {
       const address = remoteAddressOf(socket);
