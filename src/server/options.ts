@@ -43,3 +43,12 @@ export const STORAGE_VERSION = "3.7.0";
 export function requestTimeoutMs(options: { readonly electionMs: number }): number {
   return 5000 + 2 * options.electionMs;
 }
+
+/** No lease is shorter: an election and a half, so that a new leader can renew it. */
+export function minLeaseTtlSeconds(options: {
+  readonly electionMs: number;
+  readonly tickMs: number;
+}): number {
+  const electionTicks = Math.floor(options.electionMs / options.tickMs);
+  return Math.ceil((Math.floor((3 * electionTicks) / 2) * options.tickMs) / 1000);
+}

@@ -63,17 +63,26 @@ export class Reads {
     this.#nextContext = parts.firstContext;
   }
 
+  /** A linearizable read may look at the store this very moment. */
+  get isReady(): boolean {
+    return this.#raft.isOnlyVoterAndLeader && this.#appliedIndex() >= this.#raft.commit;
+  }
+
   /** True: read now. False: `waiter` is told later. */
   confirm(waiter: ReadWaiter): boolean {
+    if (this.isReady) return true;
+    this.wait(waiter);
+    return false;
+  }
+
+  /** `waiter` is told when it may read, or why it may not. */
+  wait(waiter: ReadWaiter): void {
     if (this.#raft.isOnlyVoterAndLeader) {
-      const index = this.#raft.commit;
-      if (this.#appliedIndex() >= index) return true;
-      this.#awaitApplied(index, [waiter]);
-      return false;
+      this.#awaitApplied(this.#raft.commit, [waiter]);
+      return;
     }
     this.#next.push(waiter);
     if (this.#round === undefined) this.#startRound();
-    return false;
   }
 
   #startRound(): void {

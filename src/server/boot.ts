@@ -1,0 +1,205 @@
+// From a data directory to the parts of a member, for a first start and for every later one.
+//
+//   no WAL   ids from the configuration ─► WAL with metadata ─► raft.bootstrap: one entry per member
+//   WAL      newest valid snapshot record ─► entries after it ─► raft, applied = backend's index
+//
+// The database may be ahead of the log's commit index, which is not synced on its own; it is never
+// behind the snapshot record, because the database is committed first.
+
+import type { Logger } from "../base/log.ts";
+import type { World } from "../io/io.ts";
+import { Raft } from "../raft/raft.ts";
+import type { Entry } from "../raft/ready.ts";
+import { Backend } from "../storage/backend.ts";
+import { DataDir } from "../storage/data-dir.ts";
+import { validSnapshots, type WalSnapshot } from "../storage/wal/read-log.ts";
+import { Wal, type WalOptions } from "../storage/wal/wal.ts";
+import type { Member as ClusterMember } from "../state/members/member-json.ts";
+import { encodeMember, idText } from "../state/members/member-json.ts";
+import { State } from "../state/state.ts";
+import { decodeMetadata, encodeMetadata } from "../wire/messages/etcdserver.ts";
+import { clusterIdOf, memberIdOf } from "./identity.ts";
+import { type MemberOptions, minLeaseTtlSeconds, SERVER_VERSION } from "./options.ts";
+
+/** Entries to one message; also the committed entries of one Ready. */
+const MESSAGE_BYTES_MAX = 1024 * 1024;
+const INFLIGHT_MESSAGES_MAX = 512;
+
+export interface Booted {
+  readonly memberId: bigint;
+  readonly clusterId: bigint;
+  readonly wal: Wal;
+  readonly backend: Backend;
+  readonly state: State;
+  readonly raft: Raft;
+  readonly dataDir: DataDir;
+  /** Of the newest snapshot record. */
+  readonly snapshotIndex: number;
+}
+
+export interface BootParts {
+  readonly world: Pick<World, "clock" | "disk" | "random">;
+  readonly log: Logger;
+  readonly options: MemberOptions;
+  readonly isAwaited: (idHigh: number, idLow48: number) => boolean;
+  readonly onFatal: (error: Error) => void;
+}
+
+export function boot(parts: BootParts): Booted {
+  const { world, options, log } = parts;
+  const dataDir = DataDir.open(world.disk, log, options);
+  const backend = Backend.open({
+    disk: world.disk,
+    clock: world.clock,
+    log: log.named("bbolt"),
+    path: dataDir.databasePath,
+    batchIntervalMs: options.backendBatchIntervalMs,
+    batchLimit: options.backendBatchLimit,
+    freelistType: options.backendFreelistType,
+    onFatal: parts.onFatal,
+  });
+  const state = State.open({
+    records: backend,
+    log,
+    quotaBytes: options.quotaBackendBytes,
+    minLeaseTtl: minLeaseTtlSeconds(options),
+    maxLearners: options.maxLearners,
+    compactionBatchLimit: options.compactionBatchLimit,
+    serverVersion: SERVER_VERSION,
+    hashSeed: world.random.below(2 ** 32),
+    isAwaited: parts.isAwaited,
+    onChanges: () => {},
+  });
+  log.info("kvstore restored", { "current-rev": state.mvcc.currentRevision });
+  const walOptions = {
+    disk: world.disk,
+    clock: world.clock,
+    log,
+    directory: dataDir.walDirectory,
+    durable: !options.unsafeNoFsync,
+  };
+  const booted = dataDir.hasWal
+    ? restart(parts, walOptions, backend, state)
+    : begin(parts, walOptions, backend);
+  return { ...booted, backend, state, dataDir };
+}
+
+type Agreement = Pick<Booted, "memberId" | "clusterId" | "wal" | "raft" | "snapshotIndex">;
+
+function begin(parts: BootParts, walOptions: WalOptions, backend: Backend): Agreement {
+  const { options, log } = parts;
+  if (backend.appliedIndex > 0) {
+    throw new Error(
+      `the database in ${options.dataDir} has applied entries up to ${backend.appliedIndex}, but ` +
+        `there is no write-ahead log in ${walOptions.directory}: put the log back, or restore a ` +
+        "snapshot of the database into a new data directory (etcdutl snapshot restore)",
+    );
+  }
+  log.info("bootstrapping cluster");
+  const members = initialMembers(options);
+  const clusterId = clusterIdOf(members.map((member) => member.id));
+  const memberId = members.find((member) => member.name === options.name)!.id;
+  const wal = Wal.create(walOptions, encodeMetadata({ nodeID: memberId, clusterID: clusterId }));
+  const raft = newRaft(parts, memberId, NEW, []);
+  raft.bootstrap(members.map((member) => ({ id: member.id, context: encodeMember(member) })));
+  log.info("starting local member", {
+    "local-member-id": idText(memberId),
+    "cluster-id": idText(clusterId),
+  });
+  return { memberId, clusterId, wal, raft, snapshotIndex: 0 };
+}
+
+function initialMembers(options: MemberOptions): ClusterMember[] {
+  return [...options.initialCluster].map(([name, urls]) => {
+    const peerUrls = [...urls].sort();
+    const id = memberIdOf(peerUrls, options.initialClusterToken);
+    return { id, peerUrls, isLearner: false, name, clientUrls: [] };
+  });
+}
+
+function restart(
+  parts: BootParts,
+  walOptions: WalOptions,
+  backend: Backend,
+  state: State,
+): Agreement {
+  const { log } = parts;
+  const snapshot = validSnapshots(walOptions.disk, walOptions.directory).at(-1);
+  if (snapshot === undefined) {
+    throw new Error(`the log in ${walOptions.directory} holds no valid snapshot record`);
+  }
+  if (backend.appliedIndex > 0 && backend.appliedIndex < snapshot.index) {
+    throw new Error(
+      `the database has applied entries up to ${backend.appliedIndex} only, but the log begins ` +
+        `behind ${snapshot.index}: the database is older than the log; restore a snapshot`,
+    );
+  }
+  const { wal, contents } = Wal.open(walOptions, snapshot);
+  const { nodeID, clusterID } = decodeMetadata(contents.metadata);
+  const hardState = contents.hardState ?? NEW.hardState;
+  const commit = Math.max(hardState.commit, snapshot.index);
+  const { voters, learners } = state.members.confState();
+  const restored = {
+    hardState: { ...hardState, commit },
+    confState: { voters, learners, votersOutgoing: [], learnersNext: [], autoLeave: false },
+    snapshot,
+    applied: Math.max(backend.appliedIndex, snapshot.index),
+  };
+  const raft = newRaft(parts, nodeID, restored, contents.entries as Entry[]);
+  log.info("restarting local member", {
+    "cluster-id": idText(clusterID),
+    "local-member-id": idText(nodeID),
+    "commit-index": commit,
+  });
+  return { memberId: nodeID, clusterId: clusterID, wal, raft, snapshotIndex: snapshot.index };
+}
+
+interface Restored {
+  readonly hardState: { readonly term: number; readonly vote: bigint; readonly commit: number };
+  readonly confState: {
+    readonly voters: bigint[];
+    readonly learners: bigint[];
+    readonly votersOutgoing: bigint[];
+    readonly learnersNext: bigint[];
+    readonly autoLeave: boolean;
+  };
+  readonly snapshot: WalSnapshot;
+  readonly applied: number;
+}
+
+const NEW: Restored = {
+  hardState: { term: 0, vote: 0n, commit: 0 },
+  confState: { voters: [], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false },
+  snapshot: { index: 0, term: 0, confState: undefined },
+  applied: 0,
+};
+
+function newRaft(
+  { world, options, log }: BootParts,
+  id: bigint,
+  { hardState, confState, snapshot, applied }: Restored,
+  entries: readonly Entry[],
+): Raft {
+  const { random } = world;
+  return new Raft({
+    id,
+    electionTicks: Math.floor(options.electionMs / options.tickMs),
+    heartbeatTicks: 1,
+    preVote: options.preVote,
+    checkQuorum: true,
+    maxSizePerMessageBytes: MESSAGE_BYTES_MAX,
+    inflightCountMax: INFLIGHT_MESSAGES_MAX,
+    inflightBytesMax: 0,
+    uncommittedBytesMax: 0,
+    randomBelow: (bound) => random.below(bound),
+    log: log.named("raft"),
+    restored: {
+      hardState,
+      confState,
+      snapshotIndex: snapshot.index,
+      snapshotTerm: snapshot.term,
+      entries,
+      applied,
+    },
+  });
+}
