@@ -1,5 +1,6 @@
 // A client for etcd clusters: this project's, and any other that speaks the v3 API.
 //
+//   import { bytes } from "./bytes.ts";
 //   const client = new Client({ endpoints: ["127.0.0.1:2379"] });
 //   await client.kv.put({ key: bytes("name"), value: bytes("value") });
 //   const { kvs } = await client.kv.range({ key: bytes("name") });
@@ -16,19 +17,6 @@ import { Kv } from "./kv.ts";
 import { Lease } from "./lease.ts";
 import { Maintenance } from "./maintenance.ts";
 import { Watch } from "./watch.ts";
-
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
-
-/** The UTF-8 bytes of a key or value. */
-export function bytes(text: string): Uint8Array {
-  return encoder.encode(text);
-}
-
-/** The text of a key or value that is UTF-8. */
-export function text(bytes: Uint8Array): string {
-  return decoder.decode(bytes);
-}
 
 /**
  * Connects with the first call, to all endpoints, and calls the ones that are there in turn. A

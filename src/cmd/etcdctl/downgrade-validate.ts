@@ -1,0 +1,10 @@
+import { DowngradeAction } from "../../wire/messages/rpc-maintenance.ts";
+import type { Body } from "../flags/command.ts";
+import { downgrade, targetVersion } from "./downgrades.ts";
+import type { Session } from "./session.ts";
+
+export const body: Body<Session> = {
+  prepare: () => async (session, args) => {
+    await downgrade(session, DowngradeAction.VALIDATE, targetVersion(args));
+  },
+};
