@@ -2,7 +2,9 @@
 //
 //     {"level":"info","ts":"2026-01-31T12:00:00.000000Z","logger":"raft","caller":"raft/step.js:7",
 //      "msg":"became leader","term":2}
-//     2026-01-31T12:00:00.000000Z<tab>info<tab>raft<tab>raft/step.js:7<tab>became leader<tab>{"term": 2}
+//
+// or, for people, the same separated by tabs: `2026-…Z  info  raft  raft/step.js:7  became leader
+// {"term": 2}`.
 
 import type { Fields, Level } from "../../base/log.ts";
 
