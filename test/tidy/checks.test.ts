@@ -1,4 +1,4 @@
-// The checks must be able to fail: violations are planted here, in strings, next to what is allowed.
+// The checks must be able to fail: violations are planted here, in strings, beside what is allowed.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -26,7 +26,7 @@ test("only code is code", () => {
   assert.equal(code.split("{").length, code.split("}").length);
   for (const hidden of ["comment", "x //", "outer", "inner", "tail"])
     assert.ok(!code.includes(hidden));
-  for (const kept of ["const b", "c:", "d}", "f = a / b / c", "const g"]) {
+  for (const kept of ["const b", "c:", "d  }", "f = a / b / c", "const g"]) {
     assert.ok(code.includes(kept), kept);
   }
 });
