@@ -74,6 +74,8 @@ export class SimDisk implements Disk {
   #root = new SimDirectoryNode();
   #faults: Fault[] = [];
   #callsUntilDeath = Infinity;
+  /** Asynchronous writes and syncs that have begun and not ended: what a crash now may tear. */
+  underWay = 0;
   /** Raised by a crash: what was open or under way before belongs to a dead process. */
   epoch = 0;
 
@@ -108,6 +110,7 @@ export class SimDisk implements Disk {
   crash(): void {
     this.#root = this.#root.afterCrash(this.random, this.fates);
     this.epoch++;
+    this.underWay = 0;
     this.clearFaults();
   }
 
@@ -115,6 +118,7 @@ export class SimDisk implements Disk {
   kill(): void {
     this.#root.abandon(this.random);
     this.epoch++;
+    this.underWay = 0;
     this.clearFaults();
   }
 
@@ -370,9 +374,11 @@ class SimFile implements File {
 
   #later(delayMs: number, finish: () => void): void {
     this.#inFlight++;
+    this.#disk.underWay++;
     this.#disk.clock.after(delayMs, () => {
       if (this.#epoch !== this.#disk.epoch || this.#disk.dead) return;
       this.#inFlight--;
+      this.#disk.underWay--;
       finish();
     });
   }

@@ -36,7 +36,12 @@ export class SimRandom implements Random {
   }
 
   bytes(length: number): Uint8Array {
-    return Uint8Array.from({ length }, () => this.next32() & 0xff);
+    const bytes = new Uint8Array(length);
+    for (let at = 0, word = 0; at < length; at++, word >>>= 8) {
+      if (at % 4 === 0) word = this.next32();
+      bytes[at] = word;
+    }
+    return bytes;
   }
 
   /** Depends on the seed and the label only, not on what was drawn before. */

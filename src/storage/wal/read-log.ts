@@ -168,12 +168,13 @@ class Collector {
       const what = `it does not hold the snapshot at index ${this.#from.index}`;
       throw new WalError(directory, undefined, what);
     }
-    const { hardState, entries, snapshots } = {
-      hardState: this.#hardState,
-      entries: this.#entries,
-      snapshots: this.#snapshots,
-    };
-    return { metadata, hardState, entries, snapshots };
+    const hardState = this.#hardState;
+    const lastIndex = this.#from.index + this.#entries.length;
+    if (hardState !== undefined && hardState.commit > lastIndex) {
+      const what = `its state commits entry ${hardState.commit}, but its last is ${lastIndex}`;
+      throw new WalError(directory, undefined, what);
+    }
+    return { metadata, hardState, entries: this.#entries, snapshots: this.#snapshots };
   }
 
   /** An entry with an index already seen replaces that one and all after it. */
@@ -190,12 +191,18 @@ class Collector {
     if (!isPlausible) throw reader.damaged("a record does not hold an entry as its type says");
     const entries = this.#entries;
     const at = index - this.#from.index - 1;
-    if (at < 0) return;
+    if (at < 0) {
+      // Before the snapshot; but it, too, replaces what came after it. (etcd keeps that, and a
+      // member then votes as if it had an older log than it has acknowledged.)
+      entries.length = 0;
+      return;
+    }
     if (at > entries.length) {
       const last = this.#from.index + entries.length;
       throw reader.damaged(`entry ${index} follows entry ${last}`);
     }
-    const previousTerm = at === 0 ? this.#from.term : entries[at - 1]!.term;
+    // Not compared with the snapshot: the entry may be older than it, and replaced further on.
+    const previousTerm = at === 0 ? 0 : entries[at - 1]!.term;
     if (term < previousTerm) throw reader.damaged(`entry ${index} goes back to term ${term}`);
     entries.length = at;
     entries.push({ type, term, index, data: data.slice() });

@@ -39,7 +39,7 @@ export class SegmentReader {
   readonly #isLast: boolean;
   readonly #verifyEntries: boolean;
   readonly #sizeBytes: number;
-  #window = new Uint8Array(WINDOW_BYTES);
+  #window: Uint8Array;
   #windowAt = 0;
   #windowLength = 0;
   /** Behind the last good record. */
@@ -59,6 +59,7 @@ export class SegmentReader {
     this.#verifyEntries = options.verifyEntries || options.isLast;
     this.#sizeBytes = options.file.sizeBytes();
     this.crc = options.crc;
+    this.#window = new Uint8Array(Math.min(WINDOW_BYTES, this.#sizeBytes));
   }
 
   get bytes(): Uint8Array {
@@ -187,7 +188,7 @@ export class SegmentReader {
 
   #isZero(start: number, end: number): boolean {
     for (let at = start; at < end; ) {
-      const length = Math.min(end - at, WINDOW_BYTES);
+      const length = Math.min(end - at, this.#window.length);
       const from = this.#load(at, length);
       for (let i = from; i < from + length; i++) if (this.#window[i] !== 0) return false;
       at += length;

@@ -248,6 +248,17 @@ describe("Wal", () => {
     assert.throws(() => wal.saveSnapshot({ index: 3, term: 2, confState: undefined }, () => {}));
   });
 
+  it("forgets entries that one before the snapshot has replaced", () => {
+    const bench = new Bench();
+    const wal = bench.create();
+    bench.append(wal, [entry(1), entry(2), entry(3), entry(4)]);
+    bench.append(wal, [entry(2, 2)], state(2, 2));
+    bench.saveSnapshot(wal, { index: 2, term: 2, confState });
+    assert.deepEqual(bench.contents({ index: 2, term: 2, confState }).entries, []);
+    bench.append(wal, [entry(3, 2)]);
+    assert.deepEqual(bench.contents({ index: 2, term: 2, confState }).entries, [entry(3, 2)]);
+  });
+
   it("raises the last index by a snapshot from elsewhere and goes on behind it", () => {
     const bench = new Bench(4096);
     const wal = bench.create();

@@ -266,7 +266,9 @@ export class Wal {
     const encoder = this.#encoder;
     encoder.reset();
     if (this.#stateIsBuffered) {
-      if (hardState === undefined) encoder.addState(this.#state!);
+      // A snapshot must not be found without the state that committed it.
+      const isNeeded = hardState === undefined || this.#snapshots.length > 0;
+      if (isNeeded) encoder.addState(this.#state!);
       this.#stateIsBuffered = false;
     }
     for (const { snapshot, done: snapshotDone } of this.#snapshots) {
