@@ -61,6 +61,8 @@ export class Page {
   readonly count: number;
   readonly overflow: number;
   readonly isLeaf: boolean;
+  /** What a search made of the keys, to be faster the next time. */
+  searchIndex: Float64Array | undefined = undefined;
   /** In an element, the position of `pos`; `ksize` follows. */
   readonly #posOffset: number;
 

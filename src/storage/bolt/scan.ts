@@ -11,16 +11,14 @@ const EXTENT_BYTES_MAX = 256 << 10;
 /**
  * Visits the entries from the first key not below `from` on (null: all) until the visitor returns
  * false. Returns whether the end was reached. What the visitor sees stays as it is while it is
- * referenced, with `reuseMemory` only during the visit.
+ * referenced.
  */
 export function scanBucket(
   bucket: BucketView,
   from: Uint8Array | null,
   visit: VisitEntry,
-  options: { readonly reuseMemory?: boolean } = {},
 ): boolean {
-  const extents = new ExtentReader(bucket.cache, options.reuseMemory === true);
-  return scanPage(bucket.rootPage(), from, extents, visit);
+  return scanPage(bucket.rootPage(), from, new ExtentReader(bucket.cache), visit);
 }
 
 function scanPage(
@@ -53,18 +51,16 @@ class ExtentReader {
   readonly #cache: PageCache;
   readonly #pageSize: number;
   readonly #pagesMax: number;
-  readonly #reuse: boolean;
   #bytes: Uint8Array = new Uint8Array(0);
   #view: DataView = viewOf(this.#bytes);
   #first = 0;
   #count = 0;
   #ahead = 1;
 
-  constructor(cache: PageCache, reuse: boolean) {
+  constructor(cache: PageCache) {
     this.#cache = cache;
     this.#pageSize = cache.pageSize;
     this.#pagesMax = Math.max(1, EXTENT_BYTES_MAX / cache.pageSize);
-    this.#reuse = reuse;
   }
 
   child(parent: Page, index: number): Page {
@@ -72,8 +68,7 @@ class ExtentReader {
     if (id < this.#first || id >= this.#first + this.#count) {
       const length = this.#runLength(parent, index, id);
       if (length === 1) return this.#cache.page(id);
-      // The buffer may hold pages of the levels above that are still being visited.
-      this.#fill(id, length, parent);
+      this.#fill(id, length);
     }
     return this.#parse(id) ?? this.#cache.page(id);
   }
@@ -86,16 +81,11 @@ class ExtentReader {
     return length;
   }
 
-  #fill(id: number, length: number, parent: Page): void {
-    const lengthBytes = length * this.#pageSize;
-    const isFree = this.#reuse && parent.bytes !== this.#bytes;
-    if (!isFree || this.#bytes.length < lengthBytes) {
-      this.#bytes = Buffer.allocUnsafeSlow(lengthBytes);
-      this.#view = viewOf(this.#bytes);
-    }
-    const target = this.#bytes.subarray(0, lengthBytes);
-    const count = this.#cache.source.read(target, id * this.#pageSize);
-    if (count < lengthBytes) throw pageError(id, this.#pageSize, "the file ends behind it");
+  #fill(id: number, length: number): void {
+    this.#bytes = Buffer.allocUnsafeSlow(length * this.#pageSize);
+    this.#view = viewOf(this.#bytes);
+    const count = this.#cache.source.read(this.#bytes, id * this.#pageSize);
+    if (count < this.#bytes.length) throw pageError(id, this.#pageSize, "the file ends behind it");
     this.#first = id;
     this.#count = length;
   }

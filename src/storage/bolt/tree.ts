@@ -303,12 +303,14 @@ export class Tree {
     return -1;
   }
 
-  /** A child to be merged with; none that holds a large value, which would be written again. */
+  /**
+   * A child to be merged with. None that holds a large value, which would be written again, and
+   * none that is written already.
+   */
   #neighbour(parent: Node, index: number): Node | undefined {
-    const inode = parent.inodes[index]!;
-    if (inode.child === undefined && this.#store.readPage(inode.page).overflow > 0) {
-      return undefined;
-    }
+    const { child, page } = parent.inodes[index]!;
+    if (child !== undefined) return child;
+    if (this.#store.isFresh(page) || this.#store.readPage(page).overflow > 0) return undefined;
     return this.#child(parent, index);
   }
 

@@ -1,0 +1,279 @@
+// Copies the database into a new file without its free pages, while reads and commits go on:
+//
+//   copy      the pinned state, some MiB to a transaction of the copy
+//   catch up  what was committed meanwhile: new records are those after the last one copied,
+//             of everything else the keys are remembered; again, until little is left
+//   switch    commits are held, the rest is applied, the copy is synced and renamed over the
+//             database, the directory is synced
+//
+// Until the rename is durable a crash finds the old file, complete, and a leftover that the next
+// start removes; after it the new one, with the same content. An error before the rename leaves
+// everything as it was.
+
+import { latin1Bytes } from "../base/latin1.ts";
+import type { Logger } from "../base/log.ts";
+import type { Clock, Disk } from "../io/io.ts";
+import { BackendMetrics } from "./backend-metrics.ts";
+import type { Batch } from "./batch.ts";
+import { Copy, copyBucket } from "./bolt/copy.ts";
+import type { View } from "./bolt/db.ts";
+import type { FreelistType } from "./bolt/free-spans.ts";
+import { encodeMetaPage } from "./bolt/meta.ts";
+import type { Tx } from "./bolt/tx.ts";
+import { CommitJob, type CommitKind, FILL_APPEND, type Filler } from "./commit-job.ts";
+import { Bucket, revisionBytes } from "./schema.ts";
+import { createStore, directoryOf, type Store } from "./store.ts";
+
+/** Of one transaction of the copy: it holds the branch nodes above so many leaves in memory. */
+const COPY_TX_BYTES = 8 << 20;
+/** When so little is left, commits are held for the rest: some milliseconds. */
+const SWITCH_CHANGES_MAX = 4000;
+const SWITCH_BYTES_MAX = 2 << 20;
+/** A member that writes faster than it copies must come to an end too. */
+const CATCH_UP_ROUNDS_MAX = 10;
+const COST_CHANGE = 2;
+
+export interface DefragmentationOptions {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly path: string;
+  readonly freelistType: FreelistType;
+  readonly metrics: BackendMetrics;
+  readonly store: Store;
+  /** The newest revision in the state that is copied, or that was ever before it. */
+  readonly lastMain: number;
+  /** Lets no further commit begin; true if none is under way. Else `idle` is called. */
+  readonly hold: () => boolean;
+  readonly replace: (store: Store) => void;
+  readonly onFatal: (error: Error) => void;
+  readonly done: (error: Error | null) => void;
+}
+
+/** What was committed since the state that the copy has. */
+class Delta {
+  readonly deletedRecords: Uint8Array[] = [];
+  readonly changedKeys: Map<string, Set<string>> = new Map();
+  changeCount = 0;
+  sizeBytes = 0;
+  lastMain = 0;
+
+  add(batch: Batch): void {
+    for (const key of batch.deletedRecords.keys) this.deletedRecords.push(key);
+    for (const [bucket, changes] of batch.buckets) {
+      let keys = this.changedKeys.get(bucket);
+      if (keys === undefined) this.changedKeys.set(bucket, (keys = new Set()));
+      for (const key of changes.keys()) keys.add(key);
+    }
+    this.changeCount += batch.records.count + batch.changeCount;
+    this.sizeBytes += batch.sizeBytes;
+    this.lastMain = Math.max(this.lastMain, batch.records.lastMain);
+  }
+
+  get isSmall(): boolean {
+    return this.changeCount <= SWITCH_CHANGES_MAX && this.sizeBytes <= SWITCH_BYTES_MAX;
+  }
+}
+
+export class Defragmentation {
+  readonly #options: DefragmentationOptions;
+  readonly #copyPath: string;
+  readonly #startedMs: number;
+  /** The state that is being copied, or the last one that the copy has. */
+  #view: View;
+  #lastMain: number;
+  #delta = new Delta();
+  #copy: Store | undefined;
+  #rounds = 0;
+  #isCancelled = false;
+  #isWaitingForIdle = false;
+
+  constructor(options: DefragmentationOptions) {
+    this.#options = options;
+    this.#copyPath = `${options.path}.tmp.${options.store.db.view.meta.txid}`;
+    this.#startedMs = options.clock.monotonicMs();
+    this.#lastMain = options.lastMain;
+    this.#view = options.store.pin();
+  }
+
+  start(): void {
+    const { disk, path, freelistType, log, metrics, store } = this.#options;
+    const { sizeBytes, freeBytes } = store.db;
+    log.info("defragmenting", { path, "current-db-size-bytes": sizeBytes, freeBytes });
+    metrics.defragInflight.set(1);
+    this.#attempt(() => {
+      disk.remove(this.#copyPath);
+      this.#copy = createStore({ disk, path: this.#copyPath, freelistType });
+      this.#copyNext(new Copy(this.#view));
+    });
+  }
+
+  /** A commit of the database is durable. */
+  committed(batch: Batch): void {
+    this.#delta.add(batch);
+  }
+
+  /** No commit is under way. */
+  idle(): void {
+    if (!this.#isWaitingForIdle) return;
+    this.#isWaitingForIdle = false;
+    this.#switch();
+  }
+
+  /** Gives up at the next opportunity, unless it is about to end anyway. */
+  cancel(): void {
+    this.#isCancelled = true;
+  }
+
+  #copyNext(copying: Copy): void {
+    if (copying.isComplete) this.#catchUp();
+    else {
+      this.#write(
+        (tx) => copying.fill(tx, COPY_TX_BYTES),
+        "pages only",
+        () => this.#copyNext(copying),
+      );
+    }
+  }
+
+  #catchUp(): void {
+    if (this.#delta.isSmall || this.#rounds === CATCH_UP_ROUNDS_MAX) {
+      if (this.#options.hold()) this.#switch();
+      else this.#isWaitingForIdle = true;
+      return;
+    }
+    this.#rounds++;
+    this.#write(this.#deltaFiller(), "pages only", () => this.#catchUp());
+  }
+
+  #switch(): void {
+    this.#write(this.#deltaFiller(), "durable", () => this.#writeSecondMeta());
+  }
+
+  /** Applies what came since the last time, up to the state that is now the last. */
+  #deltaFiller(): Filler {
+    const { store } = this.#options;
+    const previous = this.#view;
+    const delta = this.#delta;
+    const fromMain = this.#lastMain + 1;
+    this.#view = store.pin();
+    store.unpin(previous);
+    this.#delta = new Delta();
+    this.#lastMain = Math.max(this.#lastMain, delta.lastMain);
+    const view = this.#view;
+    return (tx) => fillFromDelta(tx, delta, view, fromMain);
+  }
+
+  /** Both metas shall name this state: the other one still names the empty database. */
+  #writeSecondMeta(): void {
+    const copy = this.#copy!;
+    const { meta } = copy.db.view;
+    const txid = meta.txid - 1;
+    const page = txid % 2;
+    const bytes = encodeMetaPage({ ...meta, txid }, page);
+    copy.file.write(bytes, page * meta.pageSize, (error) => {
+      if (error !== null) this.#fail(error);
+      else {
+        copy.file.sync((syncError) => {
+          if (syncError !== null) this.#fail(syncError);
+          else this.#attempt(() => this.#rename(copy));
+        });
+      }
+    });
+  }
+
+  #rename(copy: Store): void {
+    const { disk, path, onFatal, replace } = this.#options;
+    disk.rename(this.#copyPath, path);
+    try {
+      disk.syncDirectory(directoryOf(path), (error) => {
+        if (error !== null) {
+          onFatal(error);
+          return;
+        }
+        this.#options.store.unpin(this.#view);
+        replace(copy);
+        this.#end(null);
+      });
+    } catch (error) {
+      onFatal(error as Error);
+    }
+  }
+
+  #write(fill: Filler, kind: CommitKind, next: () => void): void {
+    if (this.#isCancelled && kind !== "durable") {
+      this.#fail(new Error("the defragmentation was interrupted: the database is being closed"));
+      return;
+    }
+    const { clock } = this.#options;
+    const done = (error: Error | null) => {
+      if (error !== null) this.#fail(error);
+      else this.#attempt(next);
+    };
+    this.#attempt(() => {
+      // Not commits of the database: they are counted nowhere.
+      const metrics = new BackendMetrics();
+      new CommitJob({ store: this.#copy!, clock, metrics, done }, fill, kind).start();
+    });
+  }
+
+  #attempt(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.#fail(error as Error);
+    }
+  }
+
+  #fail(error: Error): void {
+    const { store, disk, log, path } = this.#options;
+    this.#copy?.retire();
+    store.unpin(this.#view);
+    try {
+      disk.remove(this.#copyPath);
+    } catch (removeError) {
+      log.warn("cannot remove an unfinished copy", { path: this.#copyPath, error: removeError });
+    }
+    log.error("cannot defragment", { path, error });
+    this.#end(error);
+  }
+
+  #end(error: Error | null): void {
+    const { clock, metrics, log, path, done } = this.#options;
+    const tookMs = clock.monotonicMs() - this.#startedMs;
+    metrics.defragInflight.set(0);
+    metrics.defragSeconds.observe(tookMs / 1000);
+    if (error === null) {
+      const sizeBytes = this.#copy!.db.sizeBytes;
+      const took = `${(tookMs / 1000).toFixed(3)}s`;
+      log.info("finished defragmenting", { path, "current-db-size-bytes": sizeBytes, took });
+    }
+    done(error);
+  }
+}
+
+function* fillFromDelta(
+  tx: Tx,
+  delta: Delta,
+  view: View,
+  fromMain: number,
+): Generator<number, void> {
+  for (const [name, keys] of delta.changedKeys) {
+    const tree = tx.bucket(name);
+    const bucket = view.bucket(name);
+    for (const text of [...keys].sort()) {
+      const key = latin1Bytes(text);
+      const value = bucket?.get(key);
+      if (value === undefined) tree.delete(key, 0, key.length);
+      else tree.put(Buffer.concat([key, value]), 0, key.length, value.length);
+      yield COST_CHANGE;
+    }
+  }
+  const tree = tx.bucket(Bucket.key, FILL_APPEND);
+  for (const key of delta.deletedRecords) {
+    tree.delete(key, 0, key.length);
+    yield COST_CHANGE;
+  }
+  const records = view.bucket(Bucket.key);
+  if (records !== undefined) yield* copyBucket(tree, records, revisionBytes(fromMain, 0), Infinity);
+}
