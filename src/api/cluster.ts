@@ -32,13 +32,13 @@ export function clusterMethods(member: Member): [string, Method][] {
 }
 
 function sendList(member: Member, call: UnaryCall): void {
-  const members = member.members.list().map((one) => ({
+  const members = member.members.all().map((one) => ({
     id: one.id,
     name: one.name,
-    peerURLs: one.peerURLs,
-    clientURLs: one.clientURLs,
+    peerURLs: one.peerUrls,
+    clientURLs: one.clientUrls,
     isLearner: one.isLearner,
   }));
   // Answers of this service carry no revision.
-  send(call, list, { header: member.headerWithoutRevision(), members });
+  send(call, list, { header: member.headerAt(0), members });
 }

@@ -4,17 +4,21 @@
 
 import type { Logger } from "../base/log.ts";
 import { Counter, Family, Gauge } from "../base/metrics.ts";
+import type { Member } from "../server/member.ts";
+import { AlarmType } from "../wire/messages/rpc-maintenance.ts";
 import type { HttpRequest, HttpResponse } from "../wire/rpc.ts";
 import type { RpcError } from "../wire/status.ts";
-import type { ApiMember } from "./api-member.ts";
+import { alarmName } from "./alarm-name.ts";
 import { methodNotAllowed, notFound, plainText } from "./http-answers.ts";
 
 /** Null: healthy. The error is the reason why not. */
-type Check = (member: ApiMember) => Promise<string | null>;
+type Check = (member: Member) => Promise<string | null>;
 
 const CHECKS: Record<string, Check> = {
   data_corruption: async (member) =>
-    member.alarms.some((alarm) => alarm.kind === "CORRUPT") ? "alarm activated: CORRUPT" : null,
+    member.alarms.some(({ alarm }) => alarm === AlarmType.CORRUPT)
+      ? "alarm activated: CORRUPT"
+      : null,
   serializable_read: async (member) => readable(member, false),
   linearizable_read: async (member) => readable(member, true),
   non_learner: async (member) => (member.isLearner ? "not supported for learner" : null),
@@ -27,10 +31,10 @@ export class HealthChecks {
   readonly failures: Counter = new Counter();
   readonly checks: Family<Counter> = new Family(["type", "name", "status"], () => new Counter());
   readonly check: Family<Gauge> = new Family(["type", "name"], () => new Gauge());
-  readonly #member: ApiMember;
+  readonly #member: Member;
   readonly #log: Logger;
 
-  constructor(member: ApiMember, log: Logger) {
+  constructor(member: Member, log: Logger) {
     this.#member = member;
     this.#log = log;
   }
@@ -64,8 +68,8 @@ export class HealthChecks {
   }
 
   async #unhealthyReason(excluded: string[], isSerializable: boolean): Promise<string> {
-    for (const alarm of this.#member.alarms) {
-      if (!excluded.includes(alarm.kind)) return `ALARM ${alarm.kind}`;
+    for (const { alarm } of this.#member.alarms) {
+      if (!excluded.includes(alarmName(alarm))) return `ALARM ${alarmName(alarm)}`;
     }
     if (!isSerializable && !this.#member.hasLeader) return "RAFT NO LEADER";
     const error = await readable(this.#member, !isSerializable);
@@ -105,7 +109,7 @@ function choose(names: string[], allowed: string[], excluded: string[]): string[
   return names.filter((name) => !excluded.includes(name));
 }
 
-function readable(member: ApiMember, isLinearizable: boolean): Promise<string | null> {
+function readable(member: Member, isLinearizable: boolean): Promise<string | null> {
   if (!isLinearizable) return Promise.resolve(null);
   return new Promise((resolve) => {
     const waiter = {

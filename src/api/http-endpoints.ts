@@ -4,11 +4,12 @@
 import type { Logger } from "../base/log.ts";
 import type { Member } from "../server/member.ts";
 import { SERVER_VERSION } from "../server/options.ts";
-import { formatId } from "../state/members.ts";
+import { encodeMember, idText } from "../state/members/member-json.ts";
 import type { HttpHandler, HttpRequest, HttpResponse } from "../wire/rpc.ts";
 import { type Metric, renderMetrics } from "./exposition.ts";
 import type { HealthChecks } from "./health-checks.ts";
 import { json, methodNotAllowed, notFound, plainText } from "./http-answers.ts";
+import { raftStatus } from "./raft-status.ts";
 
 /** What only the process knows; given by `cmd/`. */
 export interface ProcessFacts {
@@ -48,13 +49,13 @@ export function metricsHttpHandler(health: HealthChecks, metrics: readonly Metri
 }
 
 export function peerHttpHandler(member: Member, nowRfc3339: () => string): HttpHandler {
-  const clusterId = formatId(member.clusterId);
+  const clusterId = idText(member.clusterId);
   return (request: HttpRequest): HttpResponse | undefined => {
     switch (request.path) {
       case "/version":
         return version(member);
       case "/members":
-        return withCluster(json(`${member.members.toJson()}\n`), clusterId);
+        return withCluster(json(`[${membersJson(member)}]\n`), clusterId);
       case "/raft/probing": {
         const body = `{"OK":true,"Now":"${nowRfc3339()}"}\n`;
         return { status: 200, headers: [], body };
@@ -62,7 +63,7 @@ export function peerHttpHandler(member: Member, nowRfc3339: () => string): HttpH
       case "/raft":
         return request.method === "POST" ? undefined : methodNotAllowed("POST");
       case "/downgrade/enabled": {
-        const enabled = member.members.downgrade?.enabled === true;
+        const enabled = member.members.downgrade.enabled;
         const headers = [["Content-Type", "text/plain"]] as const;
         return withCluster({ status: 200, headers, body: String(enabled) }, clusterId);
       }
@@ -74,12 +75,20 @@ export function peerHttpHandler(member: Member, nowRfc3339: () => string): HttpH
   };
 }
 
+function membersJson(member: Member): string {
+  const decoder = new TextDecoder();
+  return member.members
+    .all()
+    .map((one) => decoder.decode(encodeMember(one)))
+    .join(",");
+}
+
 function withCluster(answer: HttpResponse, clusterId: string): HttpResponse {
   return { ...answer, headers: [...answer.headers, ["X-Etcd-Cluster-Id", clusterId]] };
 }
 
 function version(member: Member): HttpResponse {
-  const etcdcluster = member.clusterVersion ?? "not_decided";
+  const etcdcluster = member.members.clusterVersion ?? "not_decided";
   const storage = member.storageVersion ?? "unknown";
   return json(JSON.stringify({ etcdserver: SERVER_VERSION, etcdcluster, storage }));
 }
@@ -95,7 +104,7 @@ function debugVars(member: Member, facts: ProcessFacts): HttpResponse {
     ["cmdline", facts.commandLine],
     ["file_descriptor_limit", facts.fileDescriptorLimit()],
     ["memstats", facts.memoryStats()],
-    ["raft.status", member.raftStatusJson()],
+    ["raft.status", raftStatus(member.raftStatus())],
   ];
   const lines = variables.map(
     ([name, value]) => `${JSON.stringify(name)}: ${JSON.stringify(value)}`,

@@ -6,8 +6,10 @@ import type { Member } from "../server/member.ts";
 import type { Waiter } from "../server/proposals.ts";
 import type { ReadWaiter } from "../server/reads.ts";
 import { RangeResult, range } from "../state/mvcc/range.ts";
-import { isReadOnlyTxn, readTxn } from "../state/mvcc/txn.ts";
+import { applyTxn } from "../state/mvcc/txn.ts";
+import { sizeTxnBody, type TxnResult, writeTxnBody } from "../state/mvcc/txn-result.ts";
 import type { Outcome } from "../state/outcome.ts";
+import { putCostOf, txnCostBytes } from "../state/quota.ts";
 import { Errors } from "../wire/errors.ts";
 import { RequestField } from "../wire/internal-raft-request.ts";
 import { PutView, RangeView, readPut, readRange } from "../wire/kv-requests.ts";
@@ -20,19 +22,17 @@ import {
 import {
   type CompactionResponseInit,
   type DeleteRangeResponseInit,
+  decodeCompactionRequest,
   decodeDeleteRangeRequest,
   decodeTxnRequest,
   sizeCompactionResponse,
   sizeDeleteRangeResponse,
-  sizeTxnResponse,
   type TxnRequest,
-  type TxnResponseInit,
   writeCompactionResponse,
   writeDeleteRangeResponse,
-  writeTxnResponse,
 } from "../wire/messages/rpc-kv.ts";
 import type { Method, UnaryCall } from "../wire/rpc.ts";
-import type { RpcError } from "../wire/status.ts";
+import { RpcError } from "../wire/status.ts";
 import { checkPut, checkRangeView, checkTxn } from "./kv-validate.ts";
 import { ProposalAnswer } from "./proposal-answer.ts";
 import { RangeAnswer } from "./range-answer.ts";
@@ -43,7 +43,6 @@ const deleteRange: Encoder<DeleteRangeResponseInit> = {
   size: sizeDeleteRangeResponse,
   write: writeDeleteRangeResponse,
 };
-const txn: Encoder<TxnResponseInit> = { size: sizeTxnResponse, write: writeTxnResponse };
 const compaction: Encoder<CompactionResponseInit> = {
   size: sizeCompactionResponse,
   write: writeCompactionResponse,
@@ -85,8 +84,10 @@ export class KvService {
       ignoreValue: put.ignoreValue,
       ignoreLease: put.ignoreLease,
     });
-    if (error !== null) {
-      call.fail(error);
+    const cost = putCostOf(put.keyEnd - put.keyStart, put.valueEnd - put.valueStart);
+    const refusal = error ?? this.#member.refuseOverQuota(cost);
+    if (refusal !== null) {
+      call.fail(refusal);
       return;
     }
     const answer = new PutAnswer(this.#member, call);
@@ -146,13 +147,9 @@ export class KvService {
     }
     const member = this.#member;
     const answer = new ProposalAnswer(call, (outcome) => {
-      const { deleted, prevKvs } = outcome;
-      const kvs = prevKvs === undefined ? [] : prevKvs.copies();
-      send(call, deleteRange, {
-        header: member.headerAt(outcome.revision),
-        deleted,
-        prevKvs: kvs,
-      });
+      const { deleted, previous } = outcome;
+      const header = member.headerAt(outcome.revision);
+      send(call, deleteRange, { header, deleted, prevKvs: previous?.views() });
     });
     member.propose(RequestField.DeleteRange, bytes, start, end, answer);
   };
@@ -162,14 +159,23 @@ export class KvService {
     const error = checkTxn(request, this.#member.options.maxTxnOps);
     if (error !== null) {
       call.fail(error);
-    } else if (!isReadOnlyTxn(request)) {
-      this.#member.propose(RequestField.Txn, bytes, start, end, new TxnAnswer(this.#member, call));
+    } else if (!isReadOnly(request)) {
+      const refusal = this.#member.refuseOverQuota(txnCostBytes(bytes, start, end));
+      if (refusal !== null) call.fail(refusal);
+      else
+        this.#member.propose(
+          RequestField.Txn,
+          bytes,
+          start,
+          end,
+          new TxnAnswer(this.#member, call),
+        );
     } else if (isSerializable(request) || this.#member.isReadReady) {
-      answerReadTxn(this.#member, call, request);
+      readTxn(this.#member, call, bytes, start, end);
     } else {
-      const copy = decodeTxnRequest(bytes.slice(start, end));
+      const copy = bytes.slice(start, end);
       this.#member.awaitRead({
-        ready: () => answerReadTxn(this.#member, call, copy),
+        ready: () => readTxn(this.#member, call, copy, 0, copy.length),
         fail: (reason) => call.fail(reason),
       });
     }
@@ -184,11 +190,16 @@ export class KvService {
     const member = this.#member;
     const finish = (revision: number): void =>
       send(call, compaction, { header: member.headerAt(revision) });
-    const answer = new ProposalAnswer(call, (outcome) => {
-      if (!outcome.isPhysical) finish(outcome.revision);
-      else member.whenCompacted(() => finish(outcome.revision));
+    const { physical } = decodeCompactionRequest(bytes, start, end);
+    member.propose(RequestField.Compaction, bytes, start, end, {
+      proposedAtMs: 0,
+      settle: ({ error, revision, compaction: job }) => {
+        const end = error === null ? () => finish(revision) : () => call.fail(error);
+        if (!physical || job === null) end();
+        else job.whenDone(() => member.backend.commit(end));
+      },
+      fail: (error) => call.fail(error),
     });
-    member.propose(RequestField.Compaction, bytes, start, end, answer);
   };
 }
 
@@ -217,14 +228,12 @@ class PutAnswer implements Waiter {
       return;
     }
     const { header, term } = this.#member;
-    const previous = outcome.prevKvs;
-    const start = previous?.starts[0] ?? 0;
-    const end = previous?.ends[0] ?? 0;
-    const hasPrevious = previous !== undefined && previous.count > 0;
-    const length = hasPrevious ? end - start : -1;
-    const at = call.reserve(sizePutAnswer(header, outcome.revision, term, length));
-    const bytes = hasPrevious ? previous.buffers[0] : undefined;
-    writePutAnswer(call.buffer, at, header, outcome.revision, term, bytes, start, end);
+    const { previous, revision } = outcome;
+    const bytes = previous === null || previous.count === 0 ? undefined : previous.buffers[0];
+    const start = bytes === undefined ? 0 : previous!.starts[0]!;
+    const end = bytes === undefined ? -1 : previous!.ends[0]!;
+    const at = call.reserve(sizePutAnswer(header, revision, term, end - start));
+    writePutAnswer(call.buffer, at, header, revision, term, bytes, start, end);
     call.send();
   }
 
@@ -244,12 +253,8 @@ class TxnAnswer implements Waiter {
   }
 
   settle(outcome: Outcome): void {
-    if (outcome.error !== null || outcome.txn === undefined) {
-      this.#call.fail(outcome.error ?? Errors.Stopped);
-      return;
-    }
-    const header = this.#member.headerAt(outcome.revision);
-    send(this.#call, txn, { ...outcome.txn, header });
+    if (outcome.error !== null) this.#call.fail(outcome.error);
+    else sendTxn(this.#member, this.#call, outcome.txn!);
   }
 
   fail(error: RpcError): void {
@@ -277,10 +282,34 @@ class RangeWait implements ReadWaiter {
   }
 }
 
-function answerReadTxn(member: Member, call: UnaryCall, request: TxnRequest): void {
-  const result = readTxn(member.mvcc, request);
-  if (result.error !== null) call.fail(result.error);
-  else send(call, txn, { ...result.response, header: member.headerAt(member.revision) });
+function sendTxn(member: Member, call: UnaryCall, result: TxnResult): void {
+  const { header, term } = member;
+  const bodySize = sizeTxnBody(result);
+  const at = call.reserve(header.size(result.revision, term) + bodySize);
+  const body = header.write(call.buffer, at, result.revision, term);
+  writeTxnBody(result, call.buffer, body);
+  call.send();
+}
+
+/** Changes nothing, so it needs no entry in the log. */
+function readTxn(
+  member: Member,
+  call: UnaryCall,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): void {
+  const result = applyTxn(member.mvcc, member.state.leases.exists, bytes, start, end, true);
+  if (result instanceof RpcError) call.fail(result);
+  else sendTxn(member, call, result);
+}
+
+/** Nothing but ranges, none of them in a nested transaction. */
+function isReadOnly({ success, failure }: TxnRequest): boolean {
+  return (
+    success.every((op) => op.requestRange !== undefined) &&
+    failure.every((op) => op.requestRange !== undefined)
+  );
 }
 
 function isSerializable(request: TxnRequest): boolean {

@@ -3,10 +3,8 @@
 
 import type { Member } from "../server/member.ts";
 import { SERVER_VERSION } from "../server/options.ts";
-import { type AlarmKind, alarmName } from "../state/alarms.ts";
 import { Errors } from "../wire/errors.ts";
 import { RequestField } from "../wire/internal-raft-request.ts";
-import { AlarmType } from "../wire/messages/rpc.ts";
 import {
   type AlarmResponseInit,
   type DefragmentResponseInit,
@@ -26,7 +24,9 @@ import {
   writeStatusResponse,
 } from "../wire/messages/rpc-maintenance.ts";
 import type { Method, UnaryCall } from "../wire/rpc.ts";
-import { RpcError } from "../wire/status.ts";
+import { Code, RpcError } from "../wire/status.ts";
+import { alarmName } from "./alarm-name.ts";
+import { hashKv as hashKvOf } from "./hash-kv.ts";
 import { ProposalAnswer } from "./proposal-answer.ts";
 import { type Encoder, send } from "./send.ts";
 import { snapshotMethod } from "./snapshot-stream.ts";
@@ -75,7 +75,7 @@ export function maintenanceMethods(member: Member): [string, Method][] {
 function sendStatus(member: Member, call: UnaryCall): void {
   const raft = member.raftStatus();
   send(call, status, {
-    header: member.header(),
+    header: member.headerAt(),
     version: SERVER_VERSION,
     dbSize: member.backend.sizeBytes,
     leader: raft.lead,
@@ -86,7 +86,7 @@ function sendStatus(member: Member, call: UnaryCall): void {
     dbSizeInUse: member.backend.sizeInUseBytes,
     isLearner: member.isLearner,
     storageVersion: member.storageVersion ?? "",
-    dbSizeQuota: member.quotaBytes,
+    dbSizeQuota: quotaOf(member),
     downgradeInfo: { enabled: false, targetVersion: "" },
   });
 }
@@ -94,22 +94,22 @@ function sendStatus(member: Member, call: UnaryCall): void {
 /** As etcdctl's column ERRORS shows them. */
 function statusErrors(member: Member, leader: bigint): string[] {
   const errors = leader === 0n ? [Errors.NoLeader.message] : [];
-  for (const { memberId, kind } of member.alarms) {
-    errors.push(`memberID:${memberId} alarm:${alarmName(kind)} `);
+  for (const { memberID, alarm: type } of member.alarms) {
+    errors.push(`memberID:${memberID} alarm:${alarmName(type)} `);
   }
   return errors;
 }
 
 function sendHash(member: Member, call: UnaryCall): void {
-  member.hash((value) => send(call, hash, { header: member.header(), hash: value }));
+  member.backend.hash((value) => send(call, hash, { header: member.headerAt(), hash: value }));
 }
 
 function sendHashKv(member: Member, call: UnaryCall, revision: number): void {
-  member.hashKv(revision, (result) => {
+  hashKvOf(member, revision, (result) => {
     if (result instanceof RpcError) call.fail(result);
     else {
       send(call, hashKv, {
-        header: member.header(),
+        header: member.headerAt(),
         hash: result.hash,
         compactRevision: result.compactRevision,
         hashRevision: result.revision,
@@ -119,23 +119,23 @@ function sendHashKv(member: Member, call: UnaryCall, revision: number): void {
 }
 
 function runDefragment(member: Member, call: UnaryCall): void {
-  member.defragment((error) => {
-    // etcd answers with no header here.
+  member.log.info("starting defragment");
+  member.backend.defragment((error) => {
+    member.log.info("finished defragment");
+    // etcd answers without a header here.
     if (error === null) send(call, defragment, {});
-    else call.fail(error);
+    else call.fail(new RpcError(Code.Unknown, error.message));
   });
 }
 
 function alarmAnswer(member: Member, call: UnaryCall): ProposalAnswer {
   return new ProposalAnswer(call, (outcome) => {
-    const alarms = outcome.alarms.map((entry) => ({
-      memberID: entry.memberId,
-      alarm: alarmTypeOf(entry.kind),
-    }));
-    send(call, alarm, { header: member.header(), alarms });
+    send(call, alarm, { header: member.headerAt(), alarms: outcome.alarms });
   });
 }
 
-function alarmTypeOf(kind: AlarmKind): AlarmType {
-  return AlarmType[kind];
+/** Without a quota etcd reports 0. */
+function quotaOf(member: Member): number {
+  const { quotaBytes } = member.state.quota;
+  return Number.isFinite(quotaBytes) ? quotaBytes : 0;
 }

@@ -5,25 +5,41 @@
 import { Counter, exponentialBounds, Family, Gauge, Histogram } from "../base/metrics.ts";
 import type { Member } from "../server/member.ts";
 import { SERVER_VERSION } from "../server/options.ts";
-import { formatId } from "../state/members.ts";
+import { idText } from "../state/members/member-json.ts";
+import { alarmName } from "./alarm-name.ts";
 import type { Metric, Source } from "./exposition.ts";
 import type { Guard } from "./guard.ts";
 import type { HealthChecks } from "./health-checks.ts";
 
 type Row = readonly [name: string, kind: Metric["kind"], help: string, source: Source];
 
-export function memberMetrics(member: Member, health: HealthChecks, guard: Guard): Metric[] {
-  return [
-    ...serverRows(member, health, guard),
-    ...storeRows(member),
-    ...diskRows(member),
-    ...laterRows(),
-  ].map(([name, kind, help, source]) => ({ name, kind, help, source }));
+export interface MetricFacts {
+  /** As "node v20.20.2". */
+  readonly runtimeVersion: string;
+  readonly featureGates: readonly {
+    readonly name: string;
+    readonly stage: string;
+    readonly isEnabled: boolean;
+  }[];
 }
 
-function serverRows(member: Member, health: HealthChecks, guard: Guard): Row[] {
+export interface MetricParts {
+  readonly member: Member;
+  readonly health: HealthChecks;
+  readonly guard: Guard;
+  readonly facts: MetricFacts;
+}
+
+export function memberMetrics(parts: MetricParts): Metric[] {
+  const { member } = parts;
+  return [...serverRows(parts), ...storeRows(member), ...diskRows(member), ...laterRows()].map(
+    ([name, kind, help, source]) => ({ name, kind, help, source }),
+  );
+}
+
+function serverRows({ member, health, guard, facts }: MetricParts): Row[] {
   const m = member.metrics;
-  const id = formatId(member.id);
+  const id = idText(member.id);
   const one = (label: string, text: () => string): Source => {
     return () => [{ labels: [[label, text()]] as const, value: 1 }];
   };
@@ -32,7 +48,9 @@ function serverRows(member: Member, health: HealthChecks, guard: Guard): Row[] {
       "etcd_cluster_version",
       "gauge",
       "Version of the cluster: 1 for the running one.",
-      one("cluster_version", () => (member.clusterVersion ?? "3.0.0").replace(/\.\d+$/, "")),
+      one("cluster_version", () =>
+        (member.members.clusterVersion ?? "3.0.0").replace(/\.\d+$/, ""),
+      ),
     ],
     [
       "etcd_server_version",
@@ -44,7 +62,7 @@ function serverRows(member: Member, health: HealthChecks, guard: Guard): Row[] {
       "etcd_server_go_version",
       "gauge",
       "Name kept for dashboards; the runtime is Node.js.",
-      one("server_go_version", () => member.runtimeVersion),
+      one("server_go_version", () => facts.runtimeVersion),
     ],
     ["etcd_server_id", "gauge", "Id of this member.", one("server_id", () => id)],
     ["etcd_server_has_leader", "gauge", "1 while a leader is known.", m.hasLeader],
@@ -93,25 +111,20 @@ function serverRows(member: Member, health: HealthChecks, guard: Guard): Row[] {
       "etcd_server_quota_backend_bytes",
       "gauge",
       "Quota of the database file.",
-      () => member.quotaBytes,
+      () => member.state.quota.quotaBytes,
     ],
     [
       "etcd_server_apply_duration_seconds",
       "histogram",
       "Time to apply a request.",
-      m.applyDurationSeconds,
+      m.applySeconds.family,
     ],
-    [
-      "etcd_server_range_duration_seconds",
-      "histogram",
-      "Time to answer a range.",
-      m.rangeDurationSeconds,
-    ],
+    ["etcd_server_range_duration_seconds", "histogram", "Time to answer a range.", m.rangeSeconds],
     [
       "etcd_server_request_duration_seconds",
       "histogram",
       "Time from request to answer.",
-      m.requestDurationSeconds,
+      m.requestSeconds.family,
     ],
     [
       "etcd_server_snapshot_apply_in_progress_total",
@@ -134,7 +147,7 @@ function serverRows(member: Member, health: HealthChecks, guard: Guard): Row[] {
       "gauge",
       "Feature gates: 1 for enabled.",
       () =>
-        member.featureGates.map(({ name, stage, isEnabled }) => ({
+        facts.featureGates.map(({ name, stage, isEnabled }) => ({
           labels: [
             ["name", name],
             ["stage", stage],
@@ -147,10 +160,10 @@ function serverRows(member: Member, health: HealthChecks, guard: Guard): Row[] {
       "gauge",
       "Alarms: 1 for raised.",
       () =>
-        member.alarms.map(({ memberId, kind }) => ({
+        member.alarms.map(({ memberID, alarm }) => ({
           labels: [
-            ["server_id", formatId(memberId)],
-            ["alarm_type", kind],
+            ["server_id", idText(memberID)],
+            ["alarm_type", alarmName(alarm)],
           ] as const,
           value: 1,
         })),
@@ -166,8 +179,13 @@ function storeRows(member: Member): Row[] {
     ["etcd_mvcc_put_total", "counter", "Puts applied.", m.puts],
     ["etcd_mvcc_delete_total", "counter", "Deletes applied.", m.deletes],
     ["etcd_mvcc_txn_total", "counter", "Transactions of several operations.", m.txns],
-    ["etcd_mvcc_hash_duration_seconds", "histogram", "Time of Hash.", member.hashSeconds],
-    ["etcd_mvcc_hash_rev_duration_seconds", "histogram", "Time of HashKV.", member.hashKvSeconds],
+    ["etcd_mvcc_hash_duration_seconds", "histogram", "Time of Hash.", member.metrics.hashSeconds],
+    [
+      "etcd_mvcc_hash_rev_duration_seconds",
+      "histogram",
+      "Time of HashKV.",
+      member.metrics.hashKvSeconds,
+    ],
     ["etcd_debugging_mvcc_keys_total", "gauge", "Keys alive.", () => mvcc.index.liveCount],
     [
       "etcd_debugging_mvcc_current_revision",
@@ -187,7 +205,33 @@ function storeRows(member: Member): Row[] {
       "Key and value bytes put.",
       m.putBytes,
     ],
-    ...member.compactionRows(),
+    ...compactionRows(member),
+  ];
+}
+
+function compactionRows({ compactor: { metrics: m } }: Member): Row[] {
+  const name = (rest: string): string => `etcd_debugging_mvcc_${rest}`;
+  return [
+    [name("db_compaction_keys_total"), "counter", "Records deleted by compaction.", m.keys],
+    [name("db_compaction_last"), "gauge", "End of the last one, Unix time.", m.lastUnixSeconds],
+    [
+      name("db_compaction_pause_duration_milliseconds"),
+      "histogram",
+      "Time of one batch.",
+      m.pauseMs,
+    ],
+    [
+      name("db_compaction_total_duration_milliseconds"),
+      "histogram",
+      "Time of a compaction.",
+      m.totalMs,
+    ],
+    [
+      name("index_compaction_pause_duration_milliseconds"),
+      "histogram",
+      "Time of one slice of the index.",
+      m.indexPauseMs,
+    ],
   ];
 }
 
@@ -250,12 +294,12 @@ function diskRows(member: Member): Row[] {
       "Part of a commit: writing.",
       b.writeSeconds,
     ],
-    ["etcd_disk_defrag_inflight", "gauge", "1 while defragmenting.", m.defragInflight],
+    ["etcd_disk_defrag_inflight", "gauge", "1 while defragmenting.", b.defragInflight],
     [
       "etcd_disk_wal_fsync_duration_seconds",
       "histogram",
       "Time until a log write is durable.",
-      w.fsyncSeconds,
+      w.syncSeconds,
     ],
     ["etcd_disk_wal_write_duration_seconds", "histogram", "Time of a log write.", w.writeSeconds],
     ["etcd_disk_wal_write_bytes_total", "gauge", "Bytes written to the log.", w.writtenBytes],

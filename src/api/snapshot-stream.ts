@@ -4,7 +4,7 @@
 
 import { createHash } from "node:crypto";
 import type { Member } from "../server/member.ts";
-import type { BackendSnapshot } from "../storage/backend.ts";
+import type { BackendSnapshot } from "../storage/backend-snapshot.ts";
 import {
   type SnapshotResponseInit,
   sizeSnapshotResponse,

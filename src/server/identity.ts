@@ -5,7 +5,11 @@ import { createHash } from "node:crypto";
 
 /** `peerUrls` sorted; the token of the cluster. */
 export function memberIdOf(peerUrls: readonly string[], token: string): bigint {
-  return firstEightBytes(createHash("sha1").update(peerUrls.join("") + token).digest());
+  return firstEightBytes(
+    createHash("sha1")
+      .update(peerUrls.join("") + token)
+      .digest(),
+  );
 }
 
 export function clusterIdOf(memberIds: readonly bigint[]): bigint {

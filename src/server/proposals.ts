@@ -114,11 +114,13 @@ export class Proposals {
   }
 
   /** Gives the result to the one who asked; entries of other members have nobody here. */
-  settle(outcome: Outcome): void {
+  settle(outcome: Outcome, nowMs: number): void {
     if (outcome.idHigh !== this.#ids.high) return;
     const waiter = this.#waiting.get(outcome.idLow48);
     if (waiter === undefined) return;
     this.#waiting.delete(outcome.idLow48);
+    const seconds = (nowMs - waiter.proposedAtMs) / 1000;
+    this.#metrics.requestSeconds.observe(outcome.field, outcome.error === null, seconds);
     waiter.settle(outcome);
   }
 

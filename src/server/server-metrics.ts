@@ -1,11 +1,10 @@
 // What the server layer counts; names and texts are in `api/metrics.ts`.
 
-import { Counter, exponentialBounds, Family, Gauge, Histogram } from "../base/metrics.ts";
+import { Counter, exponentialBounds, Gauge, Histogram } from "../base/metrics.ts";
+import { applyTimes, requestTimes, type TimesByKind } from "./apply-metrics.ts";
 
 export class ServerMetrics {
   readonly proposalsFailed: Counter = new Counter();
-  readonly proposalsCommitted: Gauge = new Gauge();
-  readonly proposalsApplied: Gauge = new Gauge();
   readonly leaderChangesSeen: Counter = new Counter();
   readonly hasLeader: Gauge = new Gauge();
   readonly isLeader: Gauge = new Gauge();
@@ -14,12 +13,12 @@ export class ServerMetrics {
   readonly readIndexesFailed: Counter = new Counter();
   readonly heartbeatSendFailures: Counter = new Counter();
   readonly snapshotApplyInProgress: Gauge = new Gauge();
-  readonly applyDurationSeconds: Family<Histogram> = new Family(
-    ["version", "op", "success"],
-    () => new Histogram(exponentialBounds(0.0001, 2, 20)),
-  );
+  readonly applySeconds: TimesByKind = applyTimes();
+  readonly requestSeconds: TimesByKind = requestTimes();
+  readonly rangeSeconds: Histogram = new Histogram(exponentialBounds(0.0001, 2, 20));
+  readonly hashSeconds: Histogram = new Histogram(exponentialBounds(0.01, 2, 15));
+  readonly hashKvSeconds: Histogram = new Histogram(exponentialBounds(0.01, 2, 15));
   readonly snapSaveTotalSeconds: Histogram = new Histogram(exponentialBounds(0.001, 2, 14));
   readonly snapSaveMarshallingSeconds: Histogram = new Histogram(exponentialBounds(0.001, 2, 14));
   readonly snapFsyncSeconds: Histogram = new Histogram(exponentialBounds(0.001, 2, 14));
-  readonly defragInflight: Gauge = new Gauge();
 }

@@ -32,7 +32,11 @@ const put = new PutView();
 
 export function putCostBytes(bytes: Uint8Array, start: number, end: number): number {
   readPut(bytes, start, end, put);
-  return PUT_OVERHEAD_BYTES + (put.keyEnd - put.keyStart) + (put.valueEnd - put.valueStart);
+  return putCostOf(put.keyEnd - put.keyStart, put.valueEnd - put.valueStart);
+}
+
+export function putCostOf(keyLength: number, valueLength: number): number {
+  return PUT_OVERHEAD_BYTES + keyLength + valueLength;
 }
 
 const SUCCESS_TAG = (2 << 3) | 2;

@@ -37,6 +37,15 @@ export class KeyValueList implements KeyValueColumns {
     this.count = count;
   }
 
+  /** All of them, as views; for callers that are not hot. */
+  views(): Uint8Array[] {
+    const views: Uint8Array[] = [];
+    for (let at = 0; at < this.count; at++) {
+      views.push(this.buffers[at]!.subarray(this.starts[at], this.ends[at]));
+    }
+    return views;
+  }
+
   /** A copy of entry `at`; for callers that are not hot. */
   at(at: number): Uint8Array {
     return this.buffers[at]!.slice(this.starts[at]!, this.ends[at]!);

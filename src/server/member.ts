@@ -1,0 +1,380 @@
+// One member: the parts put together, and what the API may ask of it. Work that has a story of its
+// own is elsewhere: the turn (loop), the way in (proposals), linearizable reads (reads), keeping
+// the log short (log-snapshots), compaction (compactor), names and versions (publisher).
+
+import type { Logger } from "../base/log.ts";
+import type { Clock, Timer, World } from "../io/io.ts";
+import type { Raft, RaftStatus } from "../raft/raft.ts";
+import { type Entry, EntryType, type Ready } from "../raft/ready.ts";
+import { idText } from "../state/members/member-json.ts";
+import type { Members } from "../state/members/members.ts";
+import type { Mvcc } from "../state/mvcc/mvcc.ts";
+import type { Outcome } from "../state/outcome.ts";
+import type { State } from "../state/state.ts";
+import type { Backend } from "../storage/backend.ts";
+import type { BackendSnapshot } from "../storage/backend-snapshot.ts";
+import type { Wal } from "../storage/wal/wal.ts";
+import type { WalMetrics } from "../storage/wal/wal-metrics.ts";
+import { Errors } from "../wire/errors.ts";
+import { RequestField } from "../wire/internal-raft-request.ts";
+import { HeaderTemplate } from "../wire/kv-responses.ts";
+import { decodeConfChange } from "../wire/messages/raft.ts";
+import {
+  AlarmAction,
+  type AlarmMember,
+  AlarmType,
+  encodeAlarmRequest,
+} from "../wire/messages/rpc-maintenance.ts";
+import type { RpcError } from "../wire/status.ts";
+import { fieldName } from "./apply-metrics.ts";
+import { type Booted, boot } from "./boot.ts";
+import { Compactor } from "./compactor.ts";
+import { LogSnapshots } from "./log-snapshots.ts";
+import { Loop, type LoopHooks } from "./loop.ts";
+import type { MemberOptions } from "./options.ts";
+import { Proposals, type Waiter } from "./proposals.ts";
+import { Publisher } from "./publisher.ts";
+import { Reads, type ReadWaiter } from "./reads.ts";
+import { ServerMetrics } from "./server-metrics.ts";
+
+export interface MemberParts {
+  readonly world: Pick<World, "clock" | "disk" | "random">;
+  readonly log: Logger;
+  readonly options: MemberOptions;
+  /** Nothing can be relied on any more: the process has to end. */
+  readonly onFatal: (error: Error) => void;
+  /** A batch was answered: what the connections hold can be written. */
+  readonly onAnswered: () => void;
+  /** Once, when the first requests can be served. */
+  readonly onReady: () => void;
+}
+
+export class Member implements LoopHooks {
+  readonly id: bigint;
+  readonly clusterId: bigint;
+  readonly options: MemberOptions;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: ServerMetrics = new ServerMetrics();
+  readonly header: HeaderTemplate;
+  readonly state: State;
+  readonly backend: Backend;
+  readonly compactor: Compactor;
+  readonly #parts: MemberParts;
+  readonly #wal: Wal;
+  readonly #raft: Raft;
+  readonly #loop: Loop;
+  readonly #proposals: Proposals;
+  readonly #reads: Reads;
+  readonly #snapshots: LogSnapshots;
+  readonly #publisher: Publisher;
+  #tick: Timer | undefined;
+  #lastLead = 0n;
+  #isRaisingAlarm = false;
+  #isStopped = false;
+
+  /** @throws Error naming the file and the remedy when the data directory cannot be used. */
+  constructor(parts: MemberParts) {
+    const { world, options } = parts;
+    this.#parts = parts;
+    this.options = options;
+    this.clock = world.clock;
+    this.log = parts.log;
+    const booted = boot({
+      ...parts,
+      isAwaited: (high, low) => this.#proposals.isAwaited(high, low),
+      onFatal: (error) => this.fatal(error),
+    });
+    this.id = booted.memberId;
+    this.clusterId = booted.clusterId;
+    this.header = new HeaderTemplate(this.clusterId, this.id);
+    this.state = booted.state;
+    this.backend = booted.backend;
+    this.#wal = booted.wal;
+    this.#raft = booted.raft;
+    const wake = (): void => this.#loop.wake();
+    const appliedIndex = (): number => this.backend.appliedIndex;
+    const common = { clock: this.clock, raft: this.#raft, metrics: this.metrics, options };
+    const firstContext = BigInt(Math.floor(this.clock.wallMs())) << 8n;
+    this.#proposals = new Proposals({ ...common, memberId: this.id, appliedIndex, wake });
+    this.#reads = new Reads({ ...common, appliedIndex, wake, firstContext });
+    this.#loop = new Loop({
+      clock: this.clock,
+      raft: this.#raft,
+      wal: this.#wal,
+      hooks: this,
+      durableIndex: this.#raft.lastIndex,
+    });
+    this.compactor = this.#newCompactor();
+    this.#snapshots = this.#newLogSnapshots(booted);
+    this.#publisher = this.#newPublisher();
+  }
+
+  /** Begins to tick; `onReady` follows. */
+  start(): void {
+    this.#scheduleTick();
+    this.compactor.wake();
+    // Nobody else can lead: there is nothing to wait for.
+    if (this.members.all().length <= 1) this.#raft.campaign();
+    this.#loop.wake();
+  }
+
+  // --- what the API asks
+
+  /** Proposes an encoded request; see `Proposals.propose`. */
+  propose(field: number, bytes: Uint8Array, start: number, end: number, waiter: Waiter): void {
+    this.#proposals.propose(field, bytes, start, end, waiter);
+  }
+
+  /** A linearizable read may look at the store this very moment. */
+  get isReadReady(): boolean {
+    return this.#reads.isReady;
+  }
+
+  /** True: read now. False: `waiter` is told later. */
+  confirmRead(waiter: ReadWaiter): boolean {
+    return this.#reads.confirm(waiter);
+  }
+
+  awaitRead(waiter: ReadWaiter): void {
+    this.#reads.wait(waiter);
+  }
+
+  /** Refuses what the quota has no room for, and raises the alarm. */
+  refuseOverQuota(costBytes: number): RpcError | null {
+    if (this.state.quota.isAvailable(costBytes)) return null;
+    this.#raiseNoSpace();
+    return Errors.NoSpace;
+  }
+
+  get mvcc(): Mvcc {
+    return this.state.mvcc;
+  }
+
+  get members(): Members {
+    return this.state.members;
+  }
+
+  get alarms(): AlarmMember[] {
+    return this.state.alarms.list(AlarmType.NONE);
+  }
+
+  get revision(): number {
+    return this.state.mvcc.currentRevision;
+  }
+
+  get term(): number {
+    return this.#raft.term;
+  }
+
+  /** Encoded header with the current revision, or with a given one. */
+  headerAt(revision: number = this.revision): Uint8Array {
+    return this.header.encode(revision, this.term);
+  }
+
+  get hasLeader(): boolean {
+    return this.#raft.lead !== 0n;
+  }
+
+  get isLearner(): boolean {
+    return this.#raft.isLearner;
+  }
+
+  get commitIndex(): number {
+    return this.#raft.commit;
+  }
+
+  get appliedIndex(): number {
+    return this.backend.appliedIndex;
+  }
+
+  get pendingProposals(): number {
+    return this.#proposals.pendingCount;
+  }
+
+  get storageVersion(): string | undefined {
+    return this.#publisher.storageVersion;
+  }
+
+  get walMetrics(): WalMetrics {
+    return this.#wal.metrics;
+  }
+
+  raftStatus(): RaftStatus {
+    return this.#raft.status();
+  }
+
+  /** Pins the database as it is now. */
+  snapshot(ready: (snapshot: BackendSnapshot) => void): void {
+    this.backend.snapshot(ready);
+  }
+
+  /** Stops taking turns, commits, closes the files. */
+  stop(done: () => void): void {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    this.#tick?.cancel();
+    this.compactor.stop();
+    this.#snapshots.stop();
+    this.#publisher.stop();
+    this.#proposals.stop();
+    this.#reads.stop();
+    this.#loop.stop(() => {
+      this.backend.close(() => {
+        this.#wal.close();
+        done();
+      });
+    });
+  }
+
+  // --- what the loop asks
+
+  send(ready: Ready): void {
+    // A cluster of one has nobody to send to; the transport comes with the cluster.
+    if (ready.messages.length > 0) this.log.debug("messages without a transport");
+  }
+
+  news(ready: Ready): void {
+    if (ready.softState !== undefined) {
+      const { lead } = ready.softState;
+      this.metrics.hasLeader.set(lead === 0n ? 0 : 1);
+      this.metrics.isLeader.set(ready.softState.role === "leader" ? 1 : 0);
+      if (lead !== 0n && lead !== this.#lastLead) {
+        this.metrics.leaderChangesSeen.add();
+        this.#reads.leaderChanged();
+        this.#proposals.leaderKnown();
+        this.#publisher.leaderKnown();
+      }
+      this.#lastLead = lead;
+    }
+    if (ready.readStates.length > 0) this.#reads.confirmed(ready.readStates);
+  }
+
+  apply(entry: Entry): void {
+    if (entry.type === EntryType.Normal) this.#applyNormal(entry);
+    else if (entry.type === EntryType.ConfChange) this.#applyConfChange(entry);
+    else
+      this.fatal(new Error(`entry ${entry.index} changes the configuration in a way unknown here`));
+  }
+
+  applied(): void {
+    this.#reads.applied();
+    this.#snapshots.applied(this.backend.appliedIndex, this.#raft.term);
+    this.#parts.onAnswered();
+  }
+
+  fatal(error: Error): void {
+    this.#isStopped = true;
+    this.#parts.onFatal(error);
+  }
+
+  // ---
+
+  #applyNormal(entry: Entry): void {
+    const beganMs = this.clock.monotonicMs();
+    const outcome = this.state.apply(entry.index, entry.term, entry.data);
+    const nowMs = this.clock.monotonicMs();
+    if (outcome.isReplay) return;
+    this.#observeApply(outcome, entry, nowMs - beganMs);
+    if (entry.data.length === 0) {
+      this.#reads.firstCommitInTerm();
+      this.#publisher.checkVersion();
+    } else {
+      if (outcome.compaction !== null) this.compactor.wake();
+      if (outcome.shouldRaiseNoSpace) this.#raiseNoSpace();
+      this.#proposals.settle(outcome, nowMs);
+    }
+  }
+
+  #observeApply(outcome: Outcome, entry: Entry, tookMs: number): void {
+    const isOk = outcome.error === null;
+    this.metrics.applySeconds.observe(outcome.field, isOk, tookMs / 1000);
+    if (!isOk && outcome.error === Errors.NoSpace) {
+      this.log.error("failed to apply request", {
+        took: `${tookMs.toFixed(3)}ms`,
+        request: `header:<ID:${outcome.idLow48} > ${fieldName(outcome.field)}:<${entry.data.length} bytes>`,
+        error: outcome.error.message,
+      });
+    }
+    if (tookMs < this.options.warningApplyMs) return;
+    this.metrics.slowApply.add();
+    this.log.warn("apply request took too long", {
+      took: `${tookMs.toFixed(3)}ms`,
+      "expected-duration": `${this.options.warningApplyMs}ms`,
+      prefix: "",
+      request: `${fieldName(outcome.field)}:<${entry.data.length} bytes>`,
+    });
+  }
+
+  #applyConfChange(entry: Entry): void {
+    const change = decodeConfChange(entry.data);
+    const outcome = this.state.applyConfChange(entry.index, entry.term, change, (given) =>
+      this.#raft.applyConfChange(given),
+    );
+    if (outcome.isReplay || outcome.error !== null) return;
+    const member = this.members.find(change.nodeId);
+    if (member === undefined) return;
+    this.log.info("added member", {
+      "cluster-id": idText(this.clusterId),
+      "local-member-id": idText(this.id),
+      "added-peer-id": idText(member.id),
+      "added-peer-peer-urls": member.peerUrls,
+      "added-peer-is-learner": member.isLearner,
+    });
+  }
+
+  #raiseNoSpace(): void {
+    if (this.#isRaisingAlarm || this.state.alarms.isActive(AlarmType.NOSPACE)) return;
+    this.#isRaisingAlarm = true;
+    const body = encodeAlarmRequest({
+      action: AlarmAction.ACTIVATE,
+      memberID: this.id,
+      alarm: AlarmType.NOSPACE,
+    });
+    const done = (): void => {
+      this.#isRaisingAlarm = false;
+    };
+    const waiter = { proposedAtMs: 0, settle: done, fail: done };
+    this.log.warn("alarm raised", { alarm: "NOSPACE", from: idText(this.id) });
+    this.propose(RequestField.Alarm, body, 0, body.length, waiter);
+  }
+
+  #scheduleTick(): void {
+    this.#tick = this.clock.after(this.options.tickMs, () => {
+      this.#raft.tick();
+      this.#proposals.expire();
+      this.#reads.expire();
+      this.#loop.wake();
+      this.#scheduleTick();
+    });
+  }
+
+  #newCompactor(): Compactor {
+    const { clock, log, state, backend } = this;
+    const sleepMs = this.options.compactionSleepMs;
+    return new Compactor({ clock, log, state, backend, sleepMs });
+  }
+
+  #newLogSnapshots(booted: Booted): LogSnapshots {
+    const { clock, log, state, backend, metrics, options } = this;
+    const { dataDir, snapshotIndex } = booted;
+    return new LogSnapshots({
+      ...{ clock, log, state, backend, metrics, options, dataDir, snapshotIndex },
+      raft: this.#raft,
+      wal: this.#wal,
+      fatal: (error) => this.fatal(error),
+    });
+  }
+
+  #newPublisher(): Publisher {
+    const { clock, log, state, backend, options } = this;
+    return new Publisher({
+      ...{ clock, log, state, backend, options },
+      memberId: this.id,
+      clusterId: this.clusterId,
+      proposals: this.#proposals,
+      isLeader: () => this.#raft.isLeader,
+      onPublished: this.#parts.onReady,
+    });
+  }
+}
