@@ -1,7 +1,6 @@
 // The plain HTTP endpoints: of the client port (health, version, metrics, debug) and the few of
 // the peer port that need no raft transport.
 
-import type { Logger } from "../base/log.ts";
 import type { Member } from "../server/member.ts";
 import { SERVER_VERSION } from "../server/options.ts";
 import { encodeMember, idText } from "../state/members/member-json.ts";
@@ -26,7 +25,6 @@ export function clientHttpHandler(parts: {
   readonly health: HealthChecks;
   readonly metrics: readonly Metric[];
   readonly facts: ProcessFacts;
-  readonly log: Logger;
 }): HttpHandler {
   return (request) => {
     switch (request.path) {

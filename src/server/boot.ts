@@ -14,7 +14,7 @@ import type { Member as ClusterMember } from "../state/members/member-json.ts";
 import { encodeMember, idText } from "../state/members/member-json.ts";
 import { State } from "../state/state.ts";
 import { Backend } from "../storage/backend.ts";
-import { DataDir } from "../storage/data-dir.ts";
+import { DataDir } from "./data-files.ts";
 import { validSnapshots, type WalSnapshot } from "../storage/wal/read-log.ts";
 import { Wal, type WalOptions } from "../storage/wal/wal.ts";
 import { decodeMetadata, encodeMetadata } from "../wire/messages/etcdserver.ts";

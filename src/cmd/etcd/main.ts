@@ -1,0 +1,38 @@
+// The program `etcd`: configuration, start, signals.
+
+import { Exit, loadConfig, processSurroundings } from "./load-config.ts";
+import { start } from "./start.ts";
+
+/** By default Node would end without a word to the parent about why. */
+const SIGNALS = ["SIGTERM", "SIGINT"] as const;
+
+try {
+  const loaded = await loadConfig(processSurroundings(process.argv.slice(2)));
+  const { log } = loaded;
+  process.on("uncaughtException", (error) => {
+    log.fatal("the member cannot go on", { error: error.message, stacktrace: error.stack });
+  });
+  try {
+    const running = await start(loaded);
+    for (const signal of SIGNALS) {
+      process.once(signal, () => {
+        log.info("received signal; shutting down", { signal: nameOf(signal) });
+        running.stop().then(() => {
+          // Raised again, so that whoever waits sees that a signal ended us.
+          process.removeAllListeners(signal);
+          process.kill(process.pid, signal);
+        });
+      });
+    }
+  } catch (error) {
+    log.fatal("discovery failed", { error: (error as Error).message });
+  }
+} catch (error) {
+  if (!(error instanceof Exit)) throw error;
+  process.exit(error.code);
+}
+
+/** As Go names them. */
+function nameOf(signal: (typeof SIGNALS)[number]): string {
+  return signal === "SIGTERM" ? "terminated" : "interrupt";
+}

@@ -1,0 +1,206 @@
+// A configuration becomes a running member: the one place where all parts meet.
+//
+//   peer port bound ─► Member (data directory, log, database, state) ─► client server made
+//     ─► member.start ─► published: client ports bound, "ready to serve client requests"
+//     ─► signal: ports closed, calls end, loop stops, database committed, signal raised again
+
+import type { Metric } from "../../api/exposition.ts";
+import {
+  clientHttpHandler,
+  metricsHttpHandler,
+  peerHttpHandler,
+} from "../../api/http-endpoints.ts";
+import { Api } from "../../api/method-table.ts";
+import { memberMetrics } from "../../api/metrics.ts";
+import { NodeClock } from "../../io/node-clock.ts";
+import { NodeDisk } from "../../io/node-disk.ts";
+import { NodeRandom } from "../../io/node-random.ts";
+import { JsonGateway } from "../../net/json-gateway.ts";
+import { ClientServer, type ClientServerOptions } from "../../net/server.ts";
+import { Member } from "../../server/member.ts";
+import { idText } from "../../state/members/member-json.ts";
+import type { HttpHandler, MethodTable } from "../../wire/rpc.ts";
+import type { EtcdConfig } from "./config.ts";
+import { FEATURE_GATES, type FeatureGate, gateEnabled } from "./feature-gates.ts";
+import { grpcMetricRows } from "./grpc-metric-rows.ts";
+import type { Loaded } from "./load-config.ts";
+import { memberOptions } from "./member-options.ts";
+import { processFacts, processMetrics } from "./process-facts.ts";
+import { runtimeName } from "./product-version.ts";
+import { logListening, logStart } from "./start-log.ts";
+import { type EtcdUrl, isSecure } from "./urls.ts";
+
+/** What etcd allows for the envelope of the largest request. */
+const GRPC_OVERHEAD_BYTES = 512 * 1024;
+/** Calls under way may take this long to end after a signal. */
+const STOP_GRACE_MS = 1000;
+
+export async function start(loaded: Loaded): Promise<Running> {
+  const running = new Running(loaded);
+  await running.start();
+  return running;
+}
+
+export class Running {
+  readonly #loaded: Loaded;
+  readonly #clock = new NodeClock();
+  readonly #servers: ClientServer[] = [];
+  readonly #member: Member;
+  #ready: (() => void) | undefined;
+  #isStopping = false;
+
+  constructor(loaded: Loaded) {
+    const { config, log } = loaded;
+    this.#loaded = loaded;
+    logListening(config, log);
+    logStart(loaded, log);
+    this.#member = new Member({
+      world: { clock: this.#clock, disk: new NodeDisk(), random: new NodeRandom() },
+      log,
+      options: memberOptions(loaded),
+      onFatal: (error) => this.#die(error),
+      onAnswered: () => {
+        for (const server of this.#servers) server.flush();
+      },
+      onReady: () => this.#ready?.(),
+    });
+  }
+
+  async start(): Promise<void> {
+    const { config, log } = this.#loaded;
+    const member = this.#member;
+    const peer = this.#newServer({ methods: new Map(), http: this.#peerHandler() });
+    await peer.listen(texts(config.listenPeerUrls));
+    log.info("now serving peer/client/metrics", {
+      "local-member-id": idText(member.id),
+      "initial-advertise-peer-urls": texts(config.advertisePeerUrls),
+      "listen-peer-urls": texts(config.listenPeerUrls),
+      "advertise-client-urls": texts(config.advertiseClientUrls),
+      "listen-client-urls": texts(config.listenClientUrls),
+      "listen-metrics-urls": texts(config.listenMetricsUrls),
+    });
+    for (const address of peer.addresses) log.info("serving peer traffic", { address });
+    const published = new Promise<void>((resolve) => {
+      this.#ready = resolve;
+    });
+    member.start();
+    await published;
+    log.info("ready to serve client requests");
+    await this.#listenToClients();
+    log.info("grpc service status changed", { service: "", status: "SERVING" });
+  }
+
+  /** Orderly: what was acknowledged is on disk anyway, this makes the next start quick. */
+  async stop(): Promise<void> {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    const { config, log } = this.#loaded;
+    const fields = {
+      name: config.name,
+      "data-dir": config.dataDir,
+      "advertise-peer-urls": texts(config.advertisePeerUrls),
+      "advertise-client-urls": texts(config.advertiseClientUrls),
+    };
+    log.info("closing etcd server", fields);
+    await Promise.all(this.#servers.map((server) => server.close(STOP_GRACE_MS)));
+    await new Promise<void>((resolve) => this.#member.stop(resolve));
+    log.info("closed etcd server", fields);
+    log.flush();
+  }
+
+  async #listenToClients(): Promise<void> {
+    const { config } = this.#loaded;
+    const member = this.#member;
+    const { methods, health, guard } = new Api(member, this.#loaded.log);
+    const metrics: Metric[] = [...processMetrics()];
+    const facts = { runtimeVersion: runtimeName(), featureGates: gatesOf(config) };
+    metrics.push(...memberMetrics({ member, health, guard, facts }));
+    const http = clientHttpHandler({
+      ...{ member, health, metrics },
+      facts: processFacts(),
+    });
+    const limits = this.#limits();
+    const gateway = config.enableGrpcGateway
+      ? new JsonGateway({ clock: this.#clock, methods, limits })
+      : undefined;
+    const access = { cors: config.cors, hostWhitelist: config.hostWhitelist };
+    const hasOwnHttp = config.listenClientHttpUrls.length > 0;
+    const traffic = hasOwnHttp ? ("grpc" as const) : ("grpc+http" as const);
+    const client = this.#newServer({ methods, http, gateway, access, traffic }, config.tls);
+    metrics.push(...grpcMetricRows(client.grpcMetrics));
+    await client.listen(texts(config.listenClientUrls));
+    if (hasOwnHttp) {
+      const web = { methods: new Map(), http, gateway, access, traffic: "http" as const };
+      await this.#newServer(web, config.tls).listen(texts(config.listenClientHttpUrls));
+    }
+    if (config.listenMetricsUrls.length > 0) {
+      const handler = metricsHttpHandler(health, metrics);
+      const plain = this.#newServer({ methods: new Map(), http: handler }, config.tls);
+      await plain.listen(texts(config.listenMetricsUrls));
+    }
+    this.#tellTraffic(client.addresses, traffic);
+  }
+
+  #tellTraffic(addresses: readonly string[], traffic: string): void {
+    const { config, log } = this.#loaded;
+    config.listenClientUrls.forEach((url, at) => {
+      const fields = { traffic, address: addresses[at] ?? url.host };
+      if (isSecure(url)) log.info("serving client traffic securely", fields);
+      else {
+        log.info("serving client traffic insecurely; this is strongly discouraged!", fields);
+      }
+    });
+  }
+
+  #peerHandler(): HttpHandler {
+    return peerHttpHandler(this.#member, () => new Date().toISOString());
+  }
+
+  #newServer(parts: ServerParts, tls?: EtcdConfig["tls"]): ClientServer {
+    const { log } = this.#loaded;
+    const server = new ClientServer({
+      ...parts,
+      clock: this.#clock,
+      log,
+      limits: this.#limits(),
+      tls: tls === undefined || tls.certFile === "" ? undefined : tls,
+    });
+    this.#servers.push(server);
+    return server;
+  }
+
+  #limits() {
+    const { config } = this.#loaded;
+    return {
+      messageBytesMax: config.maxRequestBytes + GRPC_OVERHEAD_BYTES,
+      concurrentStreamsMax: config.maxConcurrentStreams,
+      keepaliveMinTimeMs: config.grpcKeepaliveMinTimeMs,
+      keepaliveIntervalMs: config.grpcKeepaliveIntervalMs,
+      keepaliveTimeoutMs: config.grpcKeepaliveTimeoutMs,
+    };
+  }
+
+  /** A failed write or a broken invariant: a wrong answer would be worse than none. */
+  #die(error: Error): never {
+    this.#loaded.log.fatal("the member cannot go on", {
+      error: error.message,
+      stacktrace: error.stack,
+    });
+  }
+}
+
+type ServerParts = Pick<ClientServerOptions, "http" | "gateway" | "access" | "traffic"> & {
+  readonly methods: MethodTable;
+};
+
+function texts(urls: readonly EtcdUrl[]): string[] {
+  return urls.map((url) => url.text);
+}
+
+function gatesOf(config: EtcdConfig) {
+  return Object.entries(FEATURE_GATES).map(([name, { stage }]) => ({
+    name,
+    stage,
+    isEnabled: gateEnabled(config.featureGates, name as FeatureGate),
+  }));
+}
