@@ -31,7 +31,7 @@ export interface Random {
 export type Done = (error: Error | null) => void;
 
 export interface OpenOptions {
-  /** "read": must exist. "write": must exist, read and write. "create": read and write, must not exist. */
+  /** "read": must exist. "write": must exist; reads, too. "create": must not; reads, too. */
   readonly mode: "read" | "write" | "create";
   /** Every `write` is durable when it is done (O_DSYNC): one hop instead of write and sync. */
   readonly durable?: boolean;

@@ -114,7 +114,7 @@ export class SimDisk implements Disk {
     this.clearFaults();
   }
 
-  /** The process dies and the system lives on: written means kept, open files and locks are gone. */
+  /** The process dies, the system lives on: written means kept; open files and locks are gone. */
   kill(): void {
     this.#root.abandon(this.random);
     this.epoch++;

@@ -16,8 +16,7 @@ import { dirname } from "node:path/posix";
 import { assert } from "../../base/assert.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Clock, Disk, Done, File } from "../../io/io.ts";
-import type { HardState } from "../../wire/messages/raft.ts";
-import type { SnapshotInit } from "../../wire/messages/record.ts";
+import type { ConfStateInit, HardState } from "../../wire/messages/raft.ts";
 import { NextSegment } from "./next-segment.ts";
 import {
   NO_SNAPSHOT,
@@ -45,6 +44,13 @@ export interface WalOptions {
   readonly segmentBytes?: number;
   /** false: `--unsafe-no-fsync`. */
   readonly durable?: boolean;
+}
+
+/** A configuration that says nothing of `autoLeave` is written so. */
+export interface SnapshotRecord {
+  readonly index: number;
+  readonly term: number;
+  readonly confState: ConfStateInit | undefined;
 }
 
 interface Group {
@@ -76,7 +82,7 @@ export class Wal {
   #stateIsBuffered = false;
   /** Segments up to the one that holds this index are no longer needed. */
   #releasedIndex = 0;
-  #snapshots: { snapshot: WalSnapshot; done: Done }[] = [];
+  #snapshots: { snapshot: SnapshotRecord; done: Done }[] = [];
   #snapshotsDone: Done[] = [];
   #isAppending = false;
   #isWriting = false;
@@ -191,7 +197,7 @@ export class Wal {
   }
 
   /** Records that the state at this index is kept elsewhere; always durable when done. */
-  saveSnapshot(snapshot: WalSnapshot, done: Done): void {
+  saveSnapshot(snapshot: SnapshotRecord, done: Done): void {
     const isComplete = snapshot.index === 0 || snapshot.confState !== undefined;
     assert(isComplete, "a snapshot record has the configuration");
     if (this.#failure !== undefined) {
@@ -272,7 +278,7 @@ export class Wal {
       this.#stateIsBuffered = false;
     }
     for (const { snapshot, done: snapshotDone } of this.#snapshots) {
-      encoder.addSnapshot(snapshotInit(snapshot));
+      encoder.addSnapshot(snapshot);
       this.#snapshotsDone.push(snapshotDone);
       this.#lastIndex = Math.max(this.#lastIndex, snapshot.index);
     }
@@ -407,11 +413,4 @@ export class Wal {
       this.#finish(error as Error);
     }
   }
-}
-
-/** As etcd 3.7 writes it: a configuration says that it leaves by itself only if it does. */
-function snapshotInit({ index, term, confState }: WalSnapshot): SnapshotInit {
-  if (confState === undefined) return { index, term };
-  const { autoLeave, ...lists } = confState;
-  return { index, term, confState: autoLeave ? confState : lists };
 }
