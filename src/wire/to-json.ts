@@ -124,7 +124,7 @@ function readScalar(field: FieldDescriptor, r: Reader, style: JsonStyle): string
     case "bool":
       return String(r.bool());
     case "string":
-      return quote(r.string(), style);
+      return quoteJson(r.string(), style);
     case "bytes":
       return `"${encodeBase64(r.view())}"`;
     default: {
@@ -135,7 +135,8 @@ function readScalar(field: FieldDescriptor, r: Reader, style: JsonStyle): string
   }
 }
 
-function quote(text: string, style: JsonStyle): string {
+/** A string as JSON. */
+export function quoteJson(text: string, style: JsonStyle): string {
   const quoted = JSON.stringify(text);
   if (style === "spaced") return quoted;
   // A chunk passes through encoding/json once more, which makes it safe to embed in HTML.

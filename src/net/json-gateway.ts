@@ -1,0 +1,163 @@
+// JSON over HTTP/1.1 (and WebSocket) for those who have no gRPC: every path is one method, and all of
+// them go through one generic mapping to the same MethodTable that gRPC serves.
+//
+//   POST /v3/kv/put ──► GatewaySession ──► methods.get("/etcdserverpb.KV/Put")
+//                       JSON → protobuf         │ GatewayCall
+//   HttpOutput ◄──────── protobuf → JSON ◄──────┘
+//
+// Statuses, headers and texts are those of etcd's gateway. Not here: CORS and Host (access-control.ts).
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import type { Clock, Timer } from "../io/io.ts";
+import type { MethodTable } from "../wire/rpc.ts";
+import type { ServiceMethod } from "../wire/services.ts";
+import { ByteBudget } from "./byte-budget.ts";
+import { deadlineExceeded, unknownMethod } from "./grpc-text.ts";
+import { GatewayCall, type GatewayPeer } from "./json-gateway-call.ts";
+import { type GatewayOutput, HttpOutput } from "./json-gateway-output.ts";
+import { gatewayRoutes } from "./json-gateway-routes.ts";
+import { GatewaySession, type SessionLimits } from "./json-gateway-session.ts";
+import {
+  gatewayMetadata,
+  methodNotAllowed,
+  notFound,
+  parseGatewayTimeout,
+} from "./json-gateway-text.ts";
+import { acceptWebSocket, bearerOf } from "./json-gateway-websocket.ts";
+import type { Limits } from "./limits.ts";
+
+/** Bodies of all requests that have not arrived as a whole: a few dozen of the largest. */
+const BODIES_BYTES_MAX: number = 256 * 1024 * 1024;
+
+export interface JsonGatewayOptions {
+  readonly clock: Clock;
+  readonly methods: MethodTable;
+  readonly limits: Pick<Limits, "messageBytesMax">;
+}
+
+export class JsonGateway {
+  readonly #clock: Clock;
+  readonly #methods: MethodTable;
+  readonly #services: ReadonlySet<string>;
+  readonly #limits: SessionLimits;
+
+  constructor(options: JsonGatewayOptions) {
+    this.#clock = options.clock;
+    this.#methods = options.methods;
+    this.#services = new Set([...options.methods.keys()].map((path) => path.split("/")[1]!));
+    this.#limits = {
+      messageBytesMax: options.limits.messageBytesMax,
+      bodies: new ByteBudget(BODIES_BYTES_MAX),
+    };
+  }
+
+  /** Returns false for a path that is not its own. */
+  handle(request: IncomingMessage, response: ServerResponse): boolean {
+    const path = gatewayPath(request.url ?? "");
+    if (path === undefined) return false;
+    request.on("error", ignore);
+    response.on("error", ignore);
+    const output = new HttpOutput(request, response);
+    const route = gatewayRoutes.get(path);
+    if (route === undefined) {
+      output.fail(notFound);
+      return true;
+    }
+    if (request.method !== "POST") {
+      output.fail(methodNotAllowed);
+      return true;
+    }
+    const peer: GatewayPeer = {
+      remoteAddress: remoteAddressOf(request),
+      metadata: (name) => gatewayMetadata(request.headers, name),
+    };
+    const opened = this.#open(route, output, peer, false);
+    if (opened === undefined) return true;
+    const { call, session } = opened;
+    request.on("data", (chunk: Buffer) => session.push(chunk));
+    request.on("end", () => session.end());
+    response.on("close", () => call.drop());
+    return true;
+  }
+
+  /** WebSocket on the same paths: a text frame is a message. Returns false for other paths. */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+    const path = gatewayPath(request.url ?? "");
+    const route = path === undefined ? undefined : gatewayRoutes.get(path);
+    if (route === undefined) return false;
+    const webSocket = acceptWebSocket(request, socket);
+    if (webSocket === undefined) return true;
+    const bearer = bearerOf(request.headers["sec-websocket-protocol"]);
+    const peer: GatewayPeer = {
+      remoteAddress: remoteAddressOf(request),
+      metadata: (name) =>
+        name === "authorization" && bearer !== undefined
+          ? bearer
+          : gatewayMetadata(request.headers, name),
+    };
+    const opened = this.#open(route, webSocket, peer, true);
+    if (opened === undefined) return true;
+    const { call, session } = opened;
+    webSocket.listen(head, {
+      onText: (bytes) => session.push(bytes),
+      onClose: () => call.drop(),
+    });
+    return true;
+  }
+
+  /** Undefined if the call has failed at once. */
+  #open(
+    route: ServiceMethod,
+    output: GatewayOutput,
+    peer: GatewayPeer,
+    isEager: boolean,
+  ): { readonly call: GatewayCall; readonly session: GatewaySession } | undefined {
+    let timer: Timer | undefined;
+    let session: GatewaySession | undefined;
+    const call = new GatewayCall({
+      peer,
+      output,
+      response: route.response,
+      isUnary: route.kind === "unary",
+      onDone: (byMethod) => {
+        timer?.cancel();
+        session?.onDone(byMethod);
+      },
+    });
+    const timeout = parseGatewayTimeout(peer.metadata("grpcgateway-grpc-timeout") ?? "0n");
+    if (typeof timeout !== "number") {
+      output.fail(timeout);
+      return undefined;
+    }
+    const method = this.#methods.get(route.path);
+    if (method === undefined) {
+      call.fail(unknownMethod(route.path, this.#services));
+      return undefined;
+    }
+    session = new GatewaySession({ call, method, route, limits: this.#limits, isEager });
+    if (timeout !== 0 && !call.isCancelled) {
+      timer = this.#clock.after(Math.max(timeout, 0), () => call.abort(deadlineExceeded));
+    }
+    return { call, session };
+  }
+}
+
+/** The path without query, of the gateway's own; /v3beta is its old name. */
+function gatewayPath(url: string): string | undefined {
+  const question = url.indexOf("?");
+  let path = question < 0 ? url : url.slice(0, question);
+  if (path.startsWith("/v3beta/")) path = `/v3/${path.slice("/v3beta/".length)}`;
+  if (!path.startsWith("/v3/")) return undefined;
+  try {
+    return path.includes("%") ? decodeURIComponent(path) : path;
+  } catch {
+    return path;
+  }
+}
+
+function remoteAddressOf(request: IncomingMessage): string {
+  return `${request.socket.remoteAddress}:${request.socket.remotePort}`;
+}
+
+function ignore(): void {}
