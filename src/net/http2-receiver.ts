@@ -385,11 +385,11 @@ export class Http2Receiver implements StreamOwner {
   #onPing(flags: number, streamId: number, bytes: Uint8Array, start: number, end: number): void {
     if (streamId !== 0) throw protocolError("PING on a stream");
     if (end - start !== 8) throw sizeError("PING");
+    this.#countControlFrame();
     if ((flags & Flag.Ack) !== 0) {
       this.#owner.onPingAck(bytes, start);
       return;
     }
-    this.#countControlFrame();
     this.#sender.sendFrame(FrameType.Ping, Flag.Ack, 0, bytes.subarray(start, end));
     this.#owner.onPing(this.streams.size > 0);
   }

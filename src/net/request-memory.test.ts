@@ -48,9 +48,8 @@ test("large messages beyond the limit wait for their turn, in order", () => {
   const admitted = messages.filter((one) => one.isAdmitted).length;
   assert.ok(admitted >= 59 && admitted <= 64, `${admitted} at once`);
   assert.ok(memory.usedBytes <= REQUEST_BYTES_SOFT_MAX + 41 * STREAM_WINDOW_BYTES);
-  memory.release(messages[0]!);
-  memory.release(messages[1]!);
-  memory.release(messages[2]!);
+  // Those that wait hold the little that they have received.
+  for (const one of messages.slice(0, 5)) memory.release(one);
   assert.ok(messages[admitted]!.isAdmitted);
   assert.equal(messages[99]!.isAdmitted, false);
   for (const one of messages) memory.release(one);

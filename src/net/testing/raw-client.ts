@@ -95,12 +95,13 @@ export class RawClient {
     this.socket.on("close", onClosed);
   }
 
-  /** Preface and SETTINGS. */
+  /** Preface and SETTINGS; those of the server are acknowledged before they come. */
   hello(settings: readonly (readonly [id: number, value: number])[] = []): this {
     const payload = settings.map(([id, value]) =>
       Buffer.concat([Buffer.from([0, id]), uint32(value)]),
     );
     this.send(PREFACE, frame(FrameType.Settings, 0, 0, Buffer.concat(payload)));
+    this.send(frame(FrameType.Settings, Flag.Ack, 0));
     return this;
   }
 
