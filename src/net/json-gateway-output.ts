@@ -27,7 +27,9 @@ export interface GatewayOutput {
 /** What both kinds of output write to. */
 interface Sink {
   readonly writableLength: number;
+  cork(): void;
   write(text: string | Uint8Array, done: () => void): boolean;
+  uncork(): void;
 }
 
 /** Tells when what was written has left. */
@@ -44,7 +46,11 @@ export class DrainWatch {
   }
 
   write(data: string | Uint8Array): void {
+    // Some versions of Node merge the writes of a turn into one HTTP chunk, others do not. Clients
+    // take a chunk for a message, so each write becomes one.
+    this.#sink.cork();
     this.#sink.write(data, this.#check);
+    this.#sink.uncork();
   }
 
   whenDrained(belowBytes: number, task: () => void): void {
