@@ -22,6 +22,8 @@ export interface Body<Context> {
   readonly example?: string;
   /** What is wrong with the arguments, as a line followed by the usage. */
   readonly validate?: (args: readonly string[]) => string | undefined;
+  /** What the arguments can be, for completion; files when missing. */
+  readonly values?: readonly string[];
   /** Defines the flags, and returns what to do with them. */
   prepare(flags: FlagSet): (context: Context, args: string[]) => Promise<void>;
 }
