@@ -29,7 +29,7 @@ export class GatewayCall implements UnaryCall, StreamCall {
   #buffer: Uint8Array = new Uint8Array(0);
   #isDone = false;
 
-  /** `onDone` is called once: the method has ended the call, or (false) must be told that it ended. */
+  /** `onDone` is called once: the method has ended the call, or (false) must be told so. */
   constructor(parts: {
     peer: GatewayPeer;
     output: GatewayOutput;

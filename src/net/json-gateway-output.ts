@@ -1,6 +1,6 @@
-// Where the answers of a gateway call go: an HTTP response, or (json-gateway-websocket.ts) the frames
-// of a WebSocket. A unary call has one answer; a stream has chunks, one JSON object each, and an
-// error is the last of them.
+// Where the answers of a gateway call go: an HTTP response, or (json-gateway-websocket.ts) the
+// frames of a WebSocket. A unary call has one answer; a stream has chunks, one JSON object each,
+// and an error is the last of them.
 //
 // Headers are sent with the first answer, so that an error before it still has its HTTP status, and
 // in Go's order: ours, Date, then length or encoding (which Node adds if left to it).

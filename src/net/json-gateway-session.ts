@@ -2,8 +2,8 @@
 // messages go to the method. Only the first value counts for a method with one request; a stream
 // takes value after value, and what cannot be read ends the client's side of it, as in etcd.
 //
-//   push(bytes) ──► text ──nextJsonValue──► fromJson ──► handle() or onMessage()
-//   end()       ──► the rest                             onEnd()
+//   push(bytes) ─► text ─nextJsonValue─► fromJson ─► handle() or onMessage()
+//   end()       ─► the rest                          onEnd()
 
 import { fromJson } from "../wire/from-json.ts";
 import { JsonError, nextJsonValue } from "../wire/json-scan.ts";
@@ -14,7 +14,7 @@ import type { ByteBudget } from "./byte-budget.ts";
 import { messageTooLarge } from "./grpc-text.ts";
 import type { GatewayCall } from "./json-gateway-call.ts";
 
-/** JSON is longer than the message that it says: base64 by a third, escaped characters up to six times. */
+/** JSON is longer than its message: base64 by a third, escaped characters up to six times. */
 const JSON_EXPANSION_MAX = 4;
 
 const tooManyBodies: RpcError = new RpcError(

@@ -1,5 +1,5 @@
-// What the gateway says besides messages: errors as JSON, their HTTP status, and the request headers
-// that are metadata of the call.
+// What the gateway says besides messages: errors as JSON, their HTTP status, and the request
+// headers that are metadata of the call.
 
 import type { IncomingHttpHeaders } from "node:http";
 import { Code, RpcError } from "../wire/status.ts";
@@ -50,7 +50,7 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   n: 1e-6,
 };
 
-/** Milliseconds of a Grpc-Timeout header; 0 is none. The gateway's texts and rules differ from gRPC's. */
+/** Milliseconds of a Grpc-Timeout header; 0 is none. Texts and rules differ from gRPC's. */
 export function parseGatewayTimeout(text: string): number | RpcError {
   const match = /^([+-]?[0-9]+)([HMSmun])$/.exec(text);
   if (match === null) return new RpcError(Code.InvalidArgument, `invalid grpc-timeout: ${text}`);

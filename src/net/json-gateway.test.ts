@@ -420,7 +420,8 @@ test("requests that are too large", async () => {
 
 test("metadata comes from headers", async () => {
   const headers =
-    "Authorization: abc\r\nGrpc-Metadata-Token: t\r\nGrpc-Metadata-Hasleader: true\r\nUser-Agent: u\r\n";
+    "Authorization: abc\r\nGrpc-Metadata-Token: t\r\n" +
+    "Grpc-Metadata-Hasleader: true\r\nUser-Agent: u\r\n";
   await roundTrip("POST /v3/kv/put", '{"key":"AA"}', headers);
   assert.deepEqual(lastMetadata, {
     token: "t",
@@ -445,7 +446,7 @@ test("a stream of one answer per value of the body", async () => {
   }
 });
 
-test("a stream answers while the request is still being sent, and ends when the client goes", async () => {
+test("a stream answers while requests still come, and ends when the client goes", async () => {
   log.length = 0;
   const client = new RawClient();
   const chunk = (text: string): string => `${text.length.toString(16)}\r\n${text}\r\n`;
@@ -468,7 +469,7 @@ test("a stream answers while the request is still being sent, and ends when the 
   await noted("watch cancelled true");
 });
 
-test("errors of streams: with a status before the first answer, as the last chunk after it", async () => {
+test("errors of streams: a status before the first answer, the last chunk after it", async () => {
   log.length = 0;
   const early = '{"error":{"code":2,"message":"a \\"\\u003cquoted\\u003e\\" text"}}';
   assert.equal(

@@ -1,11 +1,12 @@
-// JSON over HTTP/1.1 (and WebSocket) for those who have no gRPC: every path is one method, and all of
-// them go through one generic mapping to the same MethodTable that gRPC serves.
+// JSON over HTTP/1.1 (and WebSocket) for those who have no gRPC: every path is one method, and all
+// of them go through one generic mapping to the same MethodTable that gRPC serves.
 //
 //   POST /v3/kv/put ──► GatewaySession ──► methods.get("/etcdserverpb.KV/Put")
 //                       JSON → protobuf         │ GatewayCall
 //   HttpOutput ◄──────── protobuf → JSON ◄──────┘
 //
-// Statuses, headers and texts are those of etcd's gateway. Not here: CORS and Host (access-control.ts).
+// Statuses, headers and texts are those of etcd's gateway. Not here: CORS and Host checks
+// (access-control.ts).
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";

@@ -1,5 +1,5 @@
-// Base64 as Go's protojson takes it: the standard or the URL alphabet, with or without padding, line
-// ends ignored; and as it gives it: standard, padded.
+// Base64 as Go's protojson takes it: the standard or the URL alphabet, with or without padding,
+// line ends ignored; and as it gives it: standard, padded.
 
 export function encodeBase64(bytes: Uint8Array, start = 0, end: number = bytes.length): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("base64");

@@ -1,6 +1,6 @@
-// JSON to a message, by the rules of the gateway (Go's protojson): names as in the .proto file or in
-// lowerCamelCase, 64-bit integers as strings or numbers, enums by name or number, base64 of any kind,
-// unknown fields ignored. The result is the encoded message.
+// JSON to a message, by the rules of the gateway (Go's protojson): names as in the .proto file or
+// in lowerCamelCase, 64-bit integers as strings or numbers, enums by name or number, base64 of any
+// kind, unknown fields ignored. The result is the encoded message.
 //
 // Texts of errors are those of Go's library, with line and column, because clients see them. The
 // blank behind "proto:" is a no-break space or a plain one there, as the build falls.

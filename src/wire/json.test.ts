@@ -121,9 +121,10 @@ test("numbers: strings or numbers, whole in value, exact in all 64 bits", () => 
   }
   const refused = ["1.5", "1e-1", "9223372036854775808", '" 1"', '"x"', '""', "true", "[]", "1e30"];
   for (const json of refused) {
+    const shown = json.replace("]", "");
     assert.throws(() => fromJson(PUT, `{"lease":${json}}`), {
       name: "JsonError",
-      message: `proto:\u00a0(line 1:10): invalid value for int64 field lease: ${json.replace("]", "")}`,
+      message: `proto:\u00a0(line 1:10): invalid value for int64 field lease: ${shown}`,
     });
   }
 });

@@ -1,6 +1,6 @@
-// A message as JSON, by the rules of the gateway (Go's protojson): names as in the .proto file, bytes
-// in base64, 64-bit integers as strings, enums by name, zero fields left out. It works on the encoded
-// message and its descriptor, so no 64-bit value passes through a Number.
+// A message as JSON, by the rules of the gateway (Go's protojson): names as in the .proto file,
+// bytes in base64, 64-bit integers as strings, enums by name, zero fields left out. It works on the
+// encoded message and its descriptor, so no 64-bit value passes through a Number.
 //
 // Go's library puts a blank behind the commas or not, as the build falls; with a blank is what the
 // builds do that we compare with.
