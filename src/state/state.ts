@@ -9,7 +9,7 @@
 //   └── alarms       what is wrong                    (bucket alarm)
 
 import type { Logger } from "../base/log.ts";
-import { AuthKey, Bucket, uint64Bytes } from "../storage/schema.ts";
+import { AuthKey, Bucket, MetaKey, uint64Bytes } from "../storage/schema.ts";
 import type { ConfChange } from "../wire/messages/raft.ts";
 import type { RpcError } from "../wire/status.ts";
 import { Alarms } from "./alarms.ts";
@@ -136,6 +136,16 @@ export class State {
     if (error === null) this.members.apply(change);
     this.records.setApplied(index, term);
     return { index, ...ids, error, isReplay: false, change: given };
+  }
+
+  /** As "3.7.0": which members could use this database; undefined on one of before 3.6. */
+  get storageVersion(): string | undefined {
+    const version = this.records.get(Bucket.meta, MetaKey.storageVersion);
+    return version === undefined ? undefined : new TextDecoder().decode(version);
+  }
+
+  setStorageVersion(version: string): void {
+    this.records.put(Bucket.meta, MetaKey.storageVersion, new TextEncoder().encode(version));
   }
 
   /** Keys of a lease in the order of their bytes, as latin1 strings. */

@@ -41,6 +41,7 @@ import {
 } from "../../src/wire/messages/rpc-lease.ts";
 import { RpcError } from "../../src/wire/status.ts";
 import type { Step } from "./arbitraries.ts";
+import { MemoryStore } from "./memory-store.ts";
 import { Model, text } from "./model.ts";
 
 export function stateOptions(records: RecordStore): StateOptions {
@@ -58,23 +59,39 @@ export function stateOptions(records: RecordStore): StateOptions {
   };
 }
 
-/** A store of which a copy can be made as a crash would leave it. */
-export interface CopyableStore extends RecordStore {
-  copy(): CopyableStore;
+/** A store, and what becomes of it in a crash. */
+export interface TestStorage {
+  readonly store: RecordStore;
+  /** Time passes: what was written may become durable. */
+  save(): void;
+  /** The process ends; `store` is then what a new one finds. */
+  crash(): void;
+}
+
+/** What was there at the last `save` outlasts a crash. */
+export class MemoryStorage implements TestStorage {
+  store: MemoryStore = new MemoryStore();
+  #saved = new MemoryStore();
+
+  save(): void {
+    this.#saved = this.store.copy();
+  }
+
+  crash(): void {
+    this.store = this.#saved.copy();
+  }
 }
 
 export class Pair {
   readonly model: Model = new Model();
-  store: CopyableStore;
   state: State;
-  #log: { index: number; data: Uint8Array }[] = [];
-  #saved: CopyableStore;
+  readonly #storage: TestStorage;
+  readonly #log: { index: number; data: Uint8Array }[] = [];
   readonly #compactions: { revision: number; previous: number }[] = [];
 
-  constructor(store: CopyableStore) {
-    this.store = store;
-    this.state = State.open(stateOptions(store));
-    this.#saved = store.copy();
+  constructor(storage: TestStorage) {
+    this.#storage = storage;
+    this.state = State.open(stateOptions(storage.store));
   }
 
   run(step: Step): void {
@@ -108,7 +125,7 @@ export class Pair {
         this.hash(this.#revision(step.back));
         break;
       case "save":
-        this.#saved = this.store.copy();
+        this.#storage.save();
         break;
       case "crash":
         this.crash();
@@ -116,13 +133,13 @@ export class Pair {
     }
   }
 
-  /** Restores what was saved last and applies the rest of the log again. */
+  /** Opens what a crash leaves and applies the rest of the log again. */
   crash(): void {
-    this.store = this.#saved;
-    this.#saved = this.store.copy();
-    this.state = State.open(stateOptions(this.store));
+    this.#storage.crash();
+    this.state = State.open(stateOptions(this.#storage.store));
+    const appliedIndex = this.state.appliedIndex;
     for (const { index, data } of this.#log) {
-      assert.equal(this.state.apply(index, 1, data).isReplay, index <= this.#saved.appliedIndex);
+      assert.equal(this.state.apply(index, 1, data).isReplay, index <= appliedIndex);
     }
     this.checkAll();
   }
@@ -178,7 +195,7 @@ export class Pair {
 
   #recordNames(): Set<string> {
     const found = new Set<string>();
-    this.store.scanRecords(0, 0, (main, sub, tombstone) => {
+    this.#storage.store.scanRecords(0, 0, (main, sub, tombstone) => {
       found.add(`${main}.${sub}${tombstone ? "t" : ""}`);
       return true;
     });

@@ -64,6 +64,11 @@ export class KeyHistory {
   #nodeCount = 1; // 0 is the end of a list
   #freeNodes = 0;
 
+  /** Nodes ever made: those in lists and those to be used again. */
+  get nodeCount(): number {
+    return this.#nodeCount - 1;
+  }
+
   /** Makes a row for `slot`; slots come in ascending order or again after `clear`. */
   ensure(slot: number): void {
     if (slot >>> ROW_BITS === this.#rows.length) this.#rows.push(newSegment(ROWS * ROW_WORDS));
