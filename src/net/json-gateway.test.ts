@@ -626,6 +626,12 @@ test("WebSocket: bad JSON, broken frames, refused handshakes", async () => {
     await bad.untilClosed();
     assert.deepEqual(framesOf(await bad.until(() => true)), [[8, "03ea"]]);
   }
+  const [lost] = await openSocket("/v3/nosuch");
+  await lost.untilClosed();
+  assert.deepEqual(framesOf(await lost.until(() => true))[0], [
+    1,
+    '{"code":5, "message":"Not Found"}',
+  ]);
   const [, refused] = await openSocket("/v3/watch", "Sec-WebSocket-Version: 12\r\n");
   assert.match(refused, /^HTTP\/1.1 400 /);
 });

@@ -85,10 +85,14 @@ export class JsonGateway {
   /** WebSocket on the same paths: a text frame is a message. Returns false for other paths. */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
     const path = gatewayPath(request.url ?? "");
-    const route = path === undefined ? undefined : gatewayRoutes.get(path);
-    if (route === undefined) return false;
+    if (path === undefined) return false;
     const webSocket = acceptWebSocket(request, socket);
     if (webSocket === undefined) return true;
+    const route = gatewayRoutes.get(path);
+    if (route === undefined) {
+      webSocket.fail(notFound);
+      return true;
+    }
     const bearer = bearerOf(request.headers["sec-websocket-protocol"]);
     const peer: GatewayPeer = {
       remoteAddress: remoteAddressOf(request),
