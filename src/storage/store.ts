@@ -92,7 +92,9 @@ export function openStore(options: StoreOptions): Store {
       throw new DatabaseLockedError(`cannot lock ${path}: another process has it open`);
     }
     if (isUnborn(file)) writeEmpty(file);
-    // Also when it exists: the process that made it may have died before this.
+    // Also when it exists. A process that was killed may have left its last commit in the
+    // system's cache only; we go on from what we read there, so it must not vanish any more.
+    file.syncNow();
     disk.syncDirectory(directoryOf(path));
     return new Store(file, freelistType);
   } catch (error) {
