@@ -69,6 +69,14 @@ export interface CallerOptions {
 /** A read that fails this often in a row is given up even if there is time left. */
 const ATTEMPTS_MAX = 100;
 
+/** New tokens for one call: users and roles may change while it is under way, but not for ever. */
+const RENEWALS_MAX = 5;
+
+/** Getting a token needs none. */
+const AUTHENTICATE_PATH = "/etcdserverpb.Auth/Authenticate";
+
+const tokenErrors = [Errors.InvalidAuthToken, Errors.AuthOldRevision, Errors.UserEmpty];
+
 /** After each round through all endpoints; with up to a tenth more or less. */
 const BACKOFF_MS = 25;
 
@@ -127,10 +135,13 @@ export class Caller {
   ): Promise<Response> {
     const message = method.encode(request);
     const endMs = this.#endMs(options);
+    let renewals = 0;
     for (let attempt = 0; ; attempt++) {
       let connection: Connection | undefined;
+      let token: string | undefined;
       try {
         connection = await this.#balancer.pick(this.#leftMs(endMs), options.signal);
+        token = this.#token;
         const answer = await connection.unary(method.path, message, {
           metadata: this.#metadata(options),
           timeoutMs: this.#leftMs(endMs),
@@ -141,8 +152,10 @@ export class Caller {
         const error = ownDeadline(errorOf(thrown), endMs);
         this.#warn(method.path, attempt, error, connection);
         if (attempt + 1 >= ATTEMPTS_MAX) throw error;
-        if (this.#mayRenew(error)) await this.authenticate();
-        else if (!mayRepeat(thrown, method.effect)) throw error;
+        if (this.#needsToken(method.path, error) && renewals++ < RENEWALS_MAX) {
+          // Another call may have got a new one meanwhile.
+          if (this.#token === token) await this.authenticate();
+        } else if (!mayRepeat(thrown, method.effect)) throw error;
         await this.#pause(attempt, endMs);
       }
     }
@@ -214,10 +227,9 @@ export class Caller {
   }
 
   /** Whether a new token could help. A server refuses a bad one before it acts on the call. */
-  #mayRenew(error: RpcError): boolean {
-    if (this.#authenticate === undefined || this.#renewal !== undefined) return false;
-    if (isError(error, Errors.UserEmpty)) return this.#token === undefined;
-    return isError(error, Errors.InvalidAuthToken) || isError(error, Errors.AuthOldRevision);
+  #needsToken(path: string, error: RpcError): boolean {
+    if (this.#authenticate === undefined || path === AUTHENTICATE_PATH) return false;
+    return tokenErrors.some((one) => isError(error, one));
   }
 
   async #pause(attempt: number, endMs: number | undefined): Promise<void> {
