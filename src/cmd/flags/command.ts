@@ -20,8 +20,8 @@ export interface Body<Context> {
   /** The first paragraph of the help; the short text when missing. */
   readonly long?: string;
   readonly example?: string;
-  /** What is wrong with the arguments, as a line followed by the usage. */
-  readonly validate?: (args: readonly string[]) => string | undefined;
+  /** What is wrong with the arguments or flags, as a line followed by the usage. */
+  readonly validate?: (args: readonly string[], flags: FlagSet) => string | undefined;
   /** What the arguments can be, for completion; files when missing. */
   readonly values?: readonly string[];
   /** Defines the flags, and returns what to do with them. */
@@ -219,7 +219,7 @@ async function run<Context>(
     streams.out(helpText(path, prepared));
     return 0;
   }
-  problem ??= body.validate?.(all.args);
+  problem ??= body.validate?.(all.args, all);
   if (problem !== undefined) {
     streams.err(`Error: ${problem}\n${usageText(path, prepared)}\n`);
     return 1;
