@@ -13,7 +13,7 @@ import { ProtoError } from "../wire/protobuf/proto-error.ts";
 import type { RpcError } from "../wire/status.ts";
 import { HANDLERS } from "./handlers.ts";
 import { Outcome } from "./outcome.ts";
-import { LEASE_COST_BYTES, putCostBytes, txnCostBytes } from "./quota.ts";
+import { LEASE_COST_BYTES, PUT_OVERHEAD_BYTES, putCostBytes, txnCostBytes } from "./quota.ts";
 import type { State } from "./state.ts";
 
 const proposal = new Proposal();
@@ -50,28 +50,15 @@ function applyRequest(state: State, data: Uint8Array, outcome: Outcome): void {
   const isAwaited = state.isAwaited(proposal.idHigh, proposal.idLow48);
   if (!isAwaited && handler.readsOnly) return;
 
-  const costBytes = costOf(field, data, start, end);
-  const hasRoom = state.quota.isAvailable(costBytes);
-  outcome.error = refuseIfCorrupt(state, field) ?? refuseIfNoSpace(state, costBytes);
+  outcome.error = refuseIfCorrupt(state, field) ?? refuseIfNoSpace(state, field, data, start, end);
   if (outcome.error !== null) return;
+  const hasRoom =
+    state.quota.isAvailable(costBoundOf(field, end - start)) ||
+    state.quota.isAvailable(costOf(field, data, start, end));
   handler.handle(state, data, start, end, outcome, isAwaited);
   if (outcome.error === null && !hasRoom) {
     outcome.error = Errors.NoSpace;
     outcome.shouldRaiseNoSpace = !state.alarms.isActive(AlarmType.NOSPACE);
-  }
-}
-
-/** What the request may add to the file; deletions, compactions and all else cost nothing. */
-function costOf(field: number, data: Uint8Array, start: number, end: number): number {
-  switch (field) {
-    case RequestField.Put:
-      return putCostBytes(data, start, end);
-    case RequestField.Txn:
-      return txnCostBytes(data, start, end);
-    case RequestField.LeaseGrant:
-      return LEASE_COST_BYTES;
-    default:
-      return 0;
   }
 }
 
@@ -91,7 +78,39 @@ function refuseIfCorrupt(state: State, field: number): RpcError | null {
 }
 
 /** Puts, lease grants and transactions with puts are those that cost something. */
-function refuseIfNoSpace(state: State, costBytes: number): RpcError | null {
-  if (costBytes === 0) return null;
-  return state.alarms.isActive(AlarmType.NOSPACE) ? Errors.NoSpace : null;
+function refuseIfNoSpace(
+  state: State,
+  field: number,
+  data: Uint8Array,
+  start: number,
+  end: number,
+): RpcError | null {
+  if (!state.alarms.isActive(AlarmType.NOSPACE)) return null;
+  return costOf(field, data, start, end) > 0 ? Errors.NoSpace : null;
+}
+
+/** What the request may add to the file; deletions, compactions and all else cost nothing. */
+function costOf(field: number, data: Uint8Array, start: number, end: number): number {
+  switch (field) {
+    case RequestField.Put:
+      return putCostBytes(data, start, end);
+    case RequestField.Txn:
+      return txnCostBytes(data, start, end);
+    case RequestField.LeaseGrant:
+      return LEASE_COST_BYTES;
+    default:
+      return 0;
+  }
+}
+
+/** Not less than `costOf`, without a look at the request: mostly there is room for that too. */
+function costBoundOf(field: number, length: number): number {
+  switch (field) {
+    case RequestField.Put:
+      return PUT_OVERHEAD_BYTES + length;
+    case RequestField.Txn:
+      return length * (1 + PUT_OVERHEAD_BYTES);
+    default:
+      return LEASE_COST_BYTES;
+  }
 }

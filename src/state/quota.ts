@@ -8,7 +8,7 @@ const DEFAULT_QUOTA_BYTES = 2 * 1024 ** 3;
 /** Cost of a lease, as etcd's leaseOverhead. */
 export const LEASE_COST_BYTES = 64;
 /** Cost of a put besides its key and value, as etcd's kvOverhead. */
-const PUT_OVERHEAD_BYTES = 256;
+export const PUT_OVERHEAD_BYTES = 256;
 
 export class Quota {
   /** Infinity: no quota. */

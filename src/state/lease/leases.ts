@@ -1,5 +1,5 @@
-// Leases: what is replicated of them. A lease has a time to live and the keys that go with it; when
-// it expires is the leader's business (server/lease-clock), who then has it revoked through the log.
+// Leases: what is replicated of them. A lease has a time to live and the keys that go with it. When
+// it expires is the leader's business (server/lease-clock), who has it revoked through the log.
 //
 // Keys are slots of the key index: a key that is attached exists, so its slot stays its own. Which
 // keys belong to a lease is not stored but found in the newest record of each key at start.

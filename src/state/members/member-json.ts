@@ -1,6 +1,7 @@
 // The JSON that members of all versions write into the log and the members bucket:
 //
-//   {"id":13195394291058371180,"peerURLs":["http://…"],"isLearner":true,"name":"m1","clientURLs":[…]}
+//   {"id":13195394291058371180,"peerURLs":["http://…"],"isLearner":true,"name":"m1",
+//    "clientURLs":["http://…"]}
 //
 // Ids use all 64 bits, which JSON.parse would round: they are read and written as text. Empty
 // optional fields are left out, and characters are escaped as by Go. Keys are read in any case.

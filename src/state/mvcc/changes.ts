@@ -1,5 +1,7 @@
 // What one transaction changed, for watchers: the encoded records, shared with the store.
 
+const KEPT_MAX = 64;
+
 export class Changes {
   /** Main revision of all of them; sub is the position. */
   revision = 0;
@@ -16,9 +18,10 @@ export class Changes {
   readonly previousSubs: number[] = [];
 
   clear(revision: number): void {
+    // Emptying an array costs an allocation; a few buffers may well be held until the next change.
+    if (this.count > KEPT_MAX) this.buffers.length = 0;
     this.revision = revision;
     this.count = 0;
-    this.buffers.length = 0;
   }
 
   push(bytes: Uint8Array, start: number, end: number, slot: number, tombstone: boolean): void {

@@ -4,10 +4,10 @@
 // keys have few revisions between two compactions, so the newest one lies in a row of a fixed
 // size and only older ones go to a list. Both are typed arrays: a put leaves no garbage behind.
 //
-//   row of a slot (32 bytes)                        node (16 bytes), newest first
-//   ┌──────┬─────────┬─────────┬─────┬──────┐       ┌──────┬─────┬──────┐   ┌──────┬─────┬──────┐
-//   │ main │ created │ version │ sub │ list ┼──────►│ main │ sub │ next ┼──►│ main │ sub │ next ┼─► …
-//   └──────┴─────────┴─────────┴─────┴──────┘       └──────┴─────┴──────┘   └──────┴─────┴──────┘
+//   row of a slot (32 bytes)                       node (16 bytes), newest first
+//   ┌──────┬─────────┬─────────┬─────┬──────┐      ┌──────┬─────┬──────┐   ┌──────┬─────┬──────┐
+//   │ main │ created │ version │ sub │ list ┼─────►│ main │ sub │ next ┼──►│ main │ sub │ next ┼─►
+//   └──────┴─────────┴─────────┴─────┴──────┘      └──────┴─────┴──────┘   └──────┴─────┴──────┘
 //   version > 0: live; one more than the number of revisions since creation, those that
 //                compaction took included (a record that `etcdutl` made may have version 0)
 //   version < 0: `main` is the tombstone that closed the generation; the sign apart as above

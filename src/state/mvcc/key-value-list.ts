@@ -3,6 +3,8 @@
 
 import type { KeyValueColumns } from "../../wire/kv-responses.ts";
 
+const KEPT_MAX = 64;
+
 export class KeyValueList implements KeyValueColumns {
   readonly buffers: Uint8Array[] = [];
   readonly starts: number[] = [];
@@ -16,9 +18,9 @@ export class KeyValueList implements KeyValueColumns {
     this.ends[at] = end;
   }
 
-  /** Forgets the entries; the columns keep their room but no bytes. */
+  /** Forgets the entries. A few buffers may be held until the next ones: emptying costs. */
   clear(): void {
-    this.buffers.length = 0;
+    if (this.count > KEPT_MAX) this.buffers.length = 0;
     this.count = 0;
   }
 

@@ -32,17 +32,20 @@ export type LeaseExists = (lease: bigint) => boolean;
 
 /** The operations that a transaction takes: operation i is `bytes[starts[i] … ends[i])`. */
 interface Plan {
-  succeeded: boolean;
+  readonly succeeded: boolean;
   readonly fields: number[];
   readonly starts: number[];
   readonly ends: number[];
-  readonly nested: (Plan | undefined)[];
+  nested: (Plan | undefined)[];
 }
+
+const NONE_NESTED: (Plan | undefined)[] = [];
 
 const put = new PutView();
 const rangeView = new RangeView();
 const deletion = new DeleteView();
 const oldKeyValue = new KeyValueView();
+const compareReader = new Reader(new Uint8Array(0), 0, 0);
 
 /**
  * Applies the TxnRequest `bytes[start … end)`: fills `result`, or says why nothing was done. The
@@ -68,35 +71,44 @@ export function applyTxn(
 }
 
 function makePlan(mvcc: Mvcc, bytes: Uint8Array, start: number, end: number): Plan {
-  const success = newPlan();
-  const failure = newPlan();
-  let succeeded = true;
+  const succeeded = allHold(mvcc, bytes, start, end);
+  const plan: Plan = { succeeded, fields: [], starts: [], ends: [], nested: NONE_NESTED };
+  const takenTag = succeeded ? SUCCESS_TAG : FAILURE_TAG;
   const r = new Reader(bytes, start, end);
   while (r.at < end) {
     const tag = r.tag();
-    if (tag === COMPARE_TAG) {
-      const length = r.length();
-      if (!holds(mvcc, bytes, r.at, r.at + length)) succeeded = false;
-      r.at += length;
-    } else if (tag === SUCCESS_TAG || tag === FAILURE_TAG) {
-      const outer = r.enter();
-      readOp(r, tag === SUCCESS_TAG ? success : failure);
-      r.leave(outer);
-    } else {
+    if (tag !== takenTag) {
       r.skip(tag);
+      continue;
     }
+    const outer = r.enter();
+    readOp(r, plan);
+    r.leave(outer);
   }
-  const taken = succeeded ? success : failure;
-  taken.succeeded = succeeded;
-  for (let i = 0; i < taken.fields.length; i++) {
-    if (taken.fields[i] !== OpField.Txn) continue;
-    taken.nested[i] = makePlan(mvcc, bytes, taken.starts[i]!, taken.ends[i]!);
+  for (let i = 0; i < plan.fields.length; i++) {
+    if (plan.fields[i] !== OpField.Txn) continue;
+    if (plan.nested === NONE_NESTED) plan.nested = [];
+    plan.nested[i] = makePlan(mvcc, bytes, plan.starts[i]!, plan.ends[i]!);
   }
-  return taken;
+  return plan;
 }
 
-function newPlan(): Plan {
-  return { succeeded: false, fields: [], starts: [], ends: [], nested: [] };
+/** The first of two looks at the bytes: compares may stand behind operations. */
+function allHold(mvcc: Mvcc, bytes: Uint8Array, start: number, end: number): boolean {
+  const r = compareReader;
+  r.reset(bytes, start, end);
+  let succeeded = true;
+  while (r.at < end) {
+    const tag = r.tag();
+    if (tag !== COMPARE_TAG) {
+      r.skip(tag);
+      continue;
+    }
+    const length = r.length();
+    if (!holds(mvcc, bytes, r.at, r.at + length)) succeeded = false;
+    r.at += length;
+  }
+  return succeeded;
 }
 
 /** Reads RequestOp up to the end of the reader's range: which operation, and where it lies. */
