@@ -37,6 +37,7 @@ import { type Endpoint, endpointsOf } from "./listen-url.ts";
 import { Listener } from "./listener.ts";
 import { Outbox } from "./outbox.ts";
 import { type Protocol, sniffProtocol } from "./protocol-sniffer.ts";
+import { remoteAddressOf } from "./remote-address.ts";
 import type { RequestHead } from "./request-head.ts";
 import { TlsAcceptor, type TlsOptions } from "./tls.ts";
 
@@ -286,10 +287,4 @@ export class ClientServer {
     this.#http1.destroy();
     for (const socket of this.#sockets.keys()) socket.destroy();
   }
-}
-
-function remoteAddressOf(socket: Socket): string {
-  if (socket.remoteAddress === undefined) return "@";
-  const host = socket.remoteAddress;
-  return `${host.includes(":") ? `[${host}]` : host}:${socket.remotePort}`;
 }

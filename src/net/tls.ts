@@ -8,6 +8,7 @@ import { createServer, type SecureContextOptions, type Server, type TLSSocket } 
 import type { Logger } from "../base/log.ts";
 import { openSslCiphers } from "./cipher-suites.ts";
 import { TLS_HANDSHAKE_TIMEOUT_MS } from "./limits.ts";
+import { remoteAddressOf } from "./remote-address.ts";
 
 export interface TlsOptions {
   readonly certFile: string;
@@ -68,7 +69,7 @@ export class TlsAcceptor {
 
   #onFailed(error: Error & { code?: string }, socket: TLSSocket): void {
     this.#options.log.warn("rejected connection on client endpoint", {
-      "remote-addr": `${socket.remoteAddress ?? ""}:${socket.remotePort ?? ""}`,
+      "remote-addr": remoteAddressOf(socket),
       "server-name": (socket as { servername?: string | false }).servername || "",
       error: goText(error),
     });
@@ -105,11 +106,40 @@ function stampOf(tls: TlsOptions): string {
   return [cert, key].map((stat) => `${stat.ino}:${stat.size}:${stat.mtimeMs}`).join(" ");
 }
 
-/** By OpenSSL's code for the alert that the client sent, or for what it did wrong. */
-const goTexts: Readonly<Record<string, string>> = {
-  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: "remote error: tls: bad certificate",
+/** TLS alerts that a client sends when it does not like us, in Go's words. */
+const alertTexts: Readonly<Record<number, string>> = {
+  40: "handshake failure",
+  42: "bad certificate",
+  43: "unsupported certificate",
+  44: "revoked certificate",
+  45: "expired certificate",
+  46: "unknown certificate",
+  47: "illegal parameter",
+  48: "unknown certificate authority",
+  70: "protocol version not supported",
+  71: "insufficient security level",
+  80: "internal error",
+  90: "user canceled",
+  112: "unrecognized name",
+  116: "certificate required",
+  120: "no application protocol",
 };
 
-function goText(error: Error & { code?: string }): string {
-  return goTexts[error.code ?? ""] ?? error.message;
+/** What we do not like of a client. */
+const goTexts: Readonly<Record<string, string>> = {
+  ECONNRESET: "EOF",
+  ERR_TLS_HANDSHAKE_TIMEOUT: "i/o timeout",
+  ERR_SSL_HTTP_REQUEST: "tls: first record does not look like a TLS handshake",
+  ERR_SSL_WRONG_VERSION_NUMBER: "tls: first record does not look like a TLS handshake",
+  ERR_SSL_UNSUPPORTED_PROTOCOL: "tls: client offered only unsupported versions",
+  ERR_SSL_NO_SHARED_CIPHER: "tls: no cipher suite supported by both client and server",
+  ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE: "tls: client didn't provide a certificate",
+};
+
+/** Go's text for an error of a handshake; OpenSSL's where there is none. */
+export function goText(error: Error & { code?: string }): string {
+  const alert = /SSL alert number (\d+)/.exec(error.message);
+  const alertText = alert === null ? undefined : alertTexts[Number(alert[1])];
+  if (alertText !== undefined) return `remote error: tls: ${alertText}`;
+  return goTexts[error.code ?? ""] ?? error.message.trim();
 }
