@@ -14,7 +14,7 @@ import type { Member as ClusterMember } from "../state/members/member-json.ts";
 import { encodeMember, idText } from "../state/members/member-json.ts";
 import { State } from "../state/state.ts";
 import { Backend } from "../storage/backend.ts";
-import { DataDir } from "./data-files.ts";
+import { DataDir } from "../storage/data-dir.ts";
 import { validSnapshots, type WalSnapshot } from "../storage/wal/read-log.ts";
 import { Wal, type WalOptions } from "../storage/wal/wal.ts";
 import { decodeMetadata, encodeMetadata } from "../wire/messages/etcdserver.ts";
@@ -79,7 +79,7 @@ export function boot(parts: BootParts): Booted {
     durable: !options.unsafeNoFsync,
   };
   const booted = dataDir.hasWal
-    ? restart(parts, walOptions, backend, state)
+    ? restart(parts, walOptions, { backend, state, dataDir })
     : begin(parts, walOptions, backend);
   return { ...booted, backend, state, dataDir };
 }
@@ -120,8 +120,7 @@ function initialMembers(options: MemberOptions): ClusterMember[] {
 function restart(
   parts: BootParts,
   walOptions: WalOptions,
-  backend: Backend,
-  state: State,
+  { backend, state, dataDir }: Pick<Booted, "backend" | "state" | "dataDir">,
 ): Agreement {
   const { log } = parts;
   const snapshot = validSnapshots(walOptions.disk, walOptions.directory).at(-1);
@@ -135,6 +134,7 @@ function restart(
     );
   }
   const { wal, contents } = Wal.open(walOptions, snapshot);
+  dataDir.checkSnapshots(contents.snapshots);
   const { nodeID, clusterID } = decodeMetadata(contents.metadata);
   const hardState = contents.hardState ?? NEW.hardState;
   const commit = Math.max(hardState.commit, snapshot.index);

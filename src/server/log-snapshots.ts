@@ -10,7 +10,7 @@ import type { Clock, Timer } from "../io/io.ts";
 import type { Raft } from "../raft/raft.ts";
 import type { State } from "../state/state.ts";
 import type { Backend } from "../storage/backend.ts";
-import type { DataDir } from "./data-files.ts";
+import type { DataDir } from "../storage/data-dir.ts";
 import type { Wal } from "../storage/wal/wal.ts";
 import type { ServerMetrics } from "./server-metrics.ts";
 
