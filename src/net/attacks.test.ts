@@ -2,6 +2,15 @@
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
+import {
+  frame,
+  grpcHeaders,
+  headerBlock,
+  message,
+  RawClient,
+  uint32,
+} from "../../test/net/raw-client.ts";
+import { TestServer } from "../../test/net/test-server.ts";
 import { ErrorCode, Flag, FrameType, PREFACE, Setting } from "./frames.ts";
 import {
   CONNECTION_STREAMS_MAX,
@@ -15,15 +24,6 @@ import {
   TICK_MS,
   WRITE_STALL_MS,
 } from "./limits.ts";
-import {
-  frame,
-  grpcHeaders,
-  headerBlock,
-  message,
-  RawClient,
-  uint32,
-} from "./testing/raw-client.ts";
-import { TestServer } from "./testing/test-server.ts";
 
 const CONNECTIONS_MAX = 20;
 const target = new TestServer({ limits: { connectionsMax: CONNECTIONS_MAX } });

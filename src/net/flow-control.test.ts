@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { frame, grpcHeaders, message, RawClient, uint32 } from "../../test/net/raw-client.ts";
+import { sendBytes, TestServer } from "../../test/net/test-server.ts";
 import { ErrorCode, FrameType, readUint32, Setting } from "./frames.ts";
-import { frame, grpcHeaders, message, RawClient, uint32 } from "./testing/raw-client.ts";
-import { sendBytes, TestServer } from "./testing/test-server.ts";
 
 const target = new TestServer();
 let address = "";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { frame } from "../../test/net/raw-client.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { ConnectionError, ErrorCode } from "./frames.ts";
-import { frame } from "./testing/raw-client.ts";
 
 function reader(): { seen: string[]; reader: FrameReader } {
   const seen: string[] = [];

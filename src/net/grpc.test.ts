@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { type ClientHttp2Session, connect } from "node:http2";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
+import { grpcHeaders, message, RawClient } from "../../test/net/raw-client.ts";
+import { TestServer } from "../../test/net/test-server.ts";
 import { CODE_COUNT } from "./grpc-metrics.ts";
-import { grpcHeaders, message, RawClient } from "./testing/raw-client.ts";
-import { TestServer } from "./testing/test-server.ts";
 
 const MESSAGE_BYTES_MAX = 100_000;
 const target = new TestServer({ limits: { messageBytesMax: MESSAGE_BYTES_MAX } });

@@ -7,12 +7,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, type TestContext, test } from "node:test";
 import { connect as connectTls } from "node:tls";
+import { frame, grpcHeaders, message, RawClient } from "../../test/net/raw-client.ts";
+import { TestServer } from "../../test/net/test-server.ts";
 import { Flag, FrameType, PREFACE, readUint32 } from "./frames.ts";
 import { DRAIN_PING_TIMEOUT_MS, TICK_MS } from "./limits.ts";
 import { makeSelfCert, type PemPair } from "./self-cert.ts";
 import type { ClientServerOptions } from "./server.ts";
-import { frame, grpcHeaders, message, RawClient } from "./testing/raw-client.ts";
-import { TestServer } from "./testing/test-server.ts";
 
 let directory = "";
 const day = 86_400_000;

@@ -1,7 +1,7 @@
 // Time for tests over real sockets: it stands still until the test moves it. The end of a turn is
 // the real one.
 
-import type { Clock, Timer } from "../../io/io.ts";
+import type { Clock, Timer } from "../../src/io/io.ts";
 
 export class SteppedClock implements Clock {
   #nowMs = 0;

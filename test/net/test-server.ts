@@ -1,9 +1,9 @@
 // A ClientServer with methods that show every shape of call, for tests.
 
-import { type Logger, silentLogger } from "../../base/log.ts";
-import type { Method, StreamCall, UnaryCall } from "../../wire/rpc.ts";
-import { Code, RpcError } from "../../wire/status.ts";
-import { ClientServer, type ClientServerOptions } from "../server.ts";
+import { type Logger, silentLogger } from "../../src/base/log.ts";
+import { ClientServer, type ClientServerOptions } from "../../src/net/server.ts";
+import type { Method, StreamCall, UnaryCall } from "../../src/wire/rpc.ts";
+import { Code, RpcError } from "../../src/wire/status.ts";
 import { SteppedClock } from "./stepped-clock.ts";
 
 export class TestServer {

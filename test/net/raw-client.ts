@@ -2,10 +2,17 @@
 // Its header blocks are literals that touch no table.
 
 import { connect, type Socket } from "node:net";
-import { FrameReader } from "../frame-reader.ts";
-import { Flag, FrameType, PREFACE, readUint32, writeFrameHeader, writeUint32 } from "../frames.ts";
-import type { HeaderField } from "../header-field.ts";
-import { HpackDecoder } from "../hpack-decoder.ts";
+import { FrameReader } from "../../src/net/frame-reader.ts";
+import {
+  Flag,
+  FrameType,
+  PREFACE,
+  readUint32,
+  writeFrameHeader,
+  writeUint32,
+} from "../../src/net/frames.ts";
+import type { HeaderField } from "../../src/net/header-field.ts";
+import { HpackDecoder } from "../../src/net/hpack-decoder.ts";
 
 export interface Frame {
   readonly type: number;
