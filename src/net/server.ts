@@ -136,7 +136,7 @@ export class ClientServer {
     return this.#context.requestTotal.usedBytes;
   }
 
-  /** @throws Error (rejects) for a bad URL or an address that cannot be had; nothing is bound then */
+  /** @throws Error (rejects) for a bad URL or an address not to be had; nothing is bound then */
   async listen(urls: readonly string[]): Promise<void> {
     const endpoints = endpointsOf(urls);
     if (this.#tls === null && endpoints.some((endpoint) => endpoint.acceptsTls)) {
