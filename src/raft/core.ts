@@ -12,6 +12,7 @@
 
 import type { Logger } from "../base/log.ts";
 import { type Message, type MessageType, newMessage } from "../wire/messages/raft.ts";
+import type { Configuration } from "./confchange.ts";
 import type { RaftLog } from "./log.ts";
 import type { HardState, ReadState, Role, SoftState } from "./ready.ts";
 import type { Tracker } from "./tracker.ts";
@@ -80,9 +81,17 @@ export class Core {
   /** Asked before this leader had committed an entry of its term. */
   pendingReads: ReadRequest[] = [];
 
+  /**
+   * The configuration that a snapshot from the leader has replaced, until the snapshot is handed
+   * out: entries given out before may still be applied, and their changes belong to this one.
+   */
+  superseded: Configuration | undefined = undefined;
+
   /** What leaves with the next Ready. */
   readStates: ReadState[] = [];
   messages: Message[] = [];
+  /** The last of `messages` that forwards proposals: more of the same turn join it. */
+  forwarding: { readonly message: Message; bytes: number } | undefined = undefined;
   /** Acknowledgements: true only after what they acknowledge is durable. */
   messagesAfterAppend: Message[] = [];
   /** Votes for oneself, counted when they are durable. */

@@ -37,7 +37,7 @@ export function startCampaign(core: Core, campaign: Campaign): void {
 }
 
 function isPromotable(core: Core): boolean {
-  const self = core.tracker.get(core.id);
+  const self = core.tracker.self;
   return self !== undefined && !self.isLearner && core.log.pendingSnapshot === undefined;
 }
 

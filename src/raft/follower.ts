@@ -89,8 +89,9 @@ function install(core: Core, snapshot: Snapshot): boolean {
     return false;
   }
   log.restore(snapshot, metadata);
+  core.superseded ??= core.tracker.configuration;
   switchConfiguration(core, configurationOf(confState));
-  core.tracker.get(core.id)?.acknowledge(index);
+  core.tracker.self?.acknowledge(index);
   core.logger.info(`${core.idHex} restored snapshot [index: ${index}, term: ${term}]`);
   return true;
 }

@@ -5,10 +5,11 @@
 import type { Message } from "../wire/messages/raft.ts";
 import { advanceCommit } from "./commit.ts";
 import type { Core } from "./core.ts";
+import { payloadBytes } from "./log.ts";
 import { leaveJointIfDue } from "./membership.ts";
 import { flushHeartbeat } from "./reads.ts";
 import type { Entry, HardState, Ready, SoftState } from "./ready.ts";
-import { flushAppends, payloadBytes } from "./replication.ts";
+import { flushAppends } from "./replication.ts";
 import { step } from "./step.ts";
 
 /** A Ready that the server works on, and what its end will tell the core. */
@@ -45,18 +46,22 @@ export function takeReady(core: Core): Outstanding {
   const log = core.log;
   const { term, vote } = core.hardState;
   const entries = log.slice(log.handed + 1, log.last, Number.POSITIVE_INFINITY);
+  const snapshot = log.pendingSnapshotHanded ? undefined : log.pendingSnapshot;
+  const isPromise = entries.length > 0 || term !== core.term || vote !== core.vote;
   const ready: Ready = {
     softState: takeSoftState(core),
     hardState: takeHardState(core),
     readStates: core.readStates,
     entries,
-    snapshot: log.pendingSnapshotHanded ? undefined : log.pendingSnapshot,
+    snapshot,
     committed: takeCommitted(core),
     messages: takeMessages(core),
-    mustSync: entries.length > 0 || term !== core.term || vote !== core.vote,
+    // With a snapshot the commit index matters too: it must not come back below the snapshot.
+    mustSync: isPromise || snapshot !== undefined,
   };
   log.handed = log.last;
   log.pendingSnapshotHanded = log.pendingSnapshot !== undefined;
+  core.superseded = undefined;
   const selfVotes = core.selfVotes;
   core.selfVotes = [];
   core.readStates = [];
@@ -74,7 +79,7 @@ export function takeReady(core: Core): Outstanding {
 export function advance(core: Core, outstanding: Outstanding): void {
   const { ready, term, lastIndex, lastTerm } = outstanding;
   if (outstanding.isLeader && core.role === "leader" && core.term === term) {
-    const self = core.tracker.get(core.id);
+    const self = core.tracker.self;
     if (self?.acknowledge(lastIndex) === true) advanceCommit(core);
   }
   for (const vote of outstanding.selfVotes) step(core, vote);
@@ -106,6 +111,7 @@ function takeMessages(core: Core): Message[] {
     core.messagesAfterAppend = [];
   }
   core.messages = [];
+  core.forwarding = undefined;
   return messages;
 }
 

@@ -31,7 +31,7 @@ function checkQuorum(core: Core): void {
     becomeFollower(core, core.term, 0n);
   }
   for (const member of core.tracker.members) {
-    if (member.id !== core.id) member.recentActive = false;
+    if (member !== core.tracker.self) member.recentActive = false;
   }
 }
 

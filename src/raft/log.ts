@@ -222,6 +222,12 @@ function newRing(slots: number): (Entry | undefined)[] {
   return new Array<Entry | undefined>(slots).fill(undefined);
 }
 
+export function payloadBytes(entries: readonly Entry[]): number {
+  let bytes = 0;
+  for (let at = 0; at < entries.length; at++) bytes += entries[at]!.data.length;
+  return bytes;
+}
+
 /** Bytes of the entry as a protobuf message; limits on batches are in these. */
 export function sizeOfEntryBytes(entry: Entry): number {
   const length = entry.data.length;

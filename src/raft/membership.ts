@@ -2,14 +2,20 @@
 // not when it is appended; it was committed by the configuration before it.
 
 import type { ConfChange, ConfChangeV2 } from "../wire/messages/raft.ts";
+import { EMPTY_BYTES } from "../wire/protobuf/reader.ts";
 import { advanceCommit } from "./commit.ts";
-import { asV2, type Configuration, changed } from "./confchange.ts";
+import { asV2, type Configuration, changed, confStateOf } from "./confchange.ts";
 import type { Core } from "./core.ts";
 import { propose } from "./proposals.ts";
 import { type ConfState, EntryType } from "./ready.ts";
 
 /** @throws InvariantError for a change that cannot follow the present configuration. */
 export function applyConfChange(core: Core, change: ConfChange | ConfChangeV2): ConfState {
+  if (core.superseded !== undefined) {
+    // A snapshot has overtaken this entry, and with it the change.
+    core.superseded = changed(core.superseded, asV2(change));
+    return confStateOf(core.superseded);
+  }
   switchConfiguration(core, changed(core.tracker.configuration, asV2(change)));
   return core.tracker.confState();
 }
@@ -18,7 +24,7 @@ export function switchConfiguration(core: Core, configuration: Configuration): v
   const { tracker } = core;
   tracker.switchTo(configuration, core.log.last);
   core.logger.info(`${core.idHex} switched to configuration ${textOf(configuration)}`);
-  const self = tracker.get(core.id);
+  const self = tracker.self;
   core.isLearner = self?.isLearner ?? false;
   // A leader that does not count any more only carries on until it is stopped.
   if (core.role !== "leader" || self === undefined || self.isLearner) return;
@@ -35,7 +41,7 @@ export function leaveJointIfDue(core: Core): void {
   const { autoLeave } = core.tracker.configuration;
   if (!autoLeave || core.role !== "leader" || core.log.applied < core.pendingConfIndex) return;
   // Refused while leadership is transferred: tried again with the next entry that is applied.
-  propose(core, EntryType.ConfChangeV2, new Uint8Array(0));
+  propose(core, EntryType.ConfChangeV2, EMPTY_BYTES);
 }
 
 function textOf({ incoming, outgoing, learners, learnersNext, autoLeave }: Configuration): string {

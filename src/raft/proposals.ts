@@ -1,5 +1,6 @@
 // New entries: who takes them, and which are let in. Only a leader appends; a follower forwards.
-// Nobody is told when a forwarded proposal is lost, so one that has effects is never repeated.
+// Those of one turn share a message. Nobody is told when a forwarded proposal is lost, so one that
+// has effects is never repeated.
 //
 // A conf change passes a gate, since only one may be under way. What is refused still takes its
 // place in the log, as an empty entry: the proposer learns nothing and times out.
@@ -10,14 +11,14 @@ import {
   type Message,
   MessageType,
 } from "../wire/messages/raft.ts";
+import { EMPTY_BYTES } from "../wire/protobuf/reader.ts";
 import { asV2, isLeaveJoint } from "./confchange.ts";
 import { type Core, messageTo } from "./core.ts";
+import { payloadBytes } from "./log.ts";
 import { type Entry, EntryType } from "./ready.ts";
 
 /** "no leader": nobody to propose to. "dropped": the leader refused, for now. */
 export type ProposeResult = "ok" | "dropped" | "no leader";
-
-const noData = new Uint8Array(0);
 
 /** `data` belongs to the log from here on. */
 export function propose(core: Core, type: EntryType, data: Uint8Array): ProposeResult {
@@ -32,8 +33,7 @@ export function propose(core: Core, type: EntryType, data: Uint8Array): ProposeR
 /** A proposal that a member has forwarded: all its entries or none. */
 export function handleProposal(core: Core, message: Message): ProposeResult {
   if (core.role !== "leader") return forwardProposal(core, message.entries);
-  let bytes = 0;
-  for (const entry of message.entries) bytes += entry.data.length;
+  const bytes = payloadBytes(message.entries);
   if (!takesProposals(core) || !hasRoomFor(core, bytes)) return "dropped";
   for (const entry of message.entries) appendGated(core, entry.type, entry.data);
   return "ok";
@@ -41,17 +41,26 @@ export function handleProposal(core: Core, message: Message): ProposeResult {
 
 function forwardProposal(core: Core, entries: Entry[]): ProposeResult {
   if (core.role !== "follower" || core.lead === 0n) return "no leader";
+  const bytes = payloadBytes(entries);
+  const open = core.forwarding;
+  const limit = core.options.maxSizePerMessageBytes;
+  if (open !== undefined && open.message.to === core.lead && open.bytes + bytes <= limit) {
+    for (const entry of entries) open.message.entries.push(entry);
+    open.bytes += bytes;
+    return "ok";
+  }
   const message = messageTo(core.lead, MessageType.MsgProp);
   // Without a term: it is not the sender's statement about one.
   message.from = core.id;
-  message.entries = entries;
+  message.entries = [...entries];
   core.messages.push(message);
+  core.forwarding = { message, bytes };
   return "ok";
 }
 
 function takesProposals(core: Core): boolean {
   // A leader that was removed goes on replicating, but must not add anything.
-  return core.leadTransferee === 0n && core.tracker.get(core.id) !== undefined;
+  return core.leadTransferee === 0n && core.tracker.self !== undefined;
 }
 
 /** Something is always let in when nothing waits, and what has no payload always is. */
@@ -69,7 +78,7 @@ function appendGated(core: Core, type: EntryType, data: Uint8Array): void {
   const refusal = refusalOf(core, type, data);
   if (refusal !== undefined) {
     core.logger.info(`${core.idHex} ignores a conf change: ${refusal}`);
-    appendOwn(core, EntryType.Normal, noData);
+    appendOwn(core, EntryType.Normal, EMPTY_BYTES);
     return;
   }
   appendOwn(core, type, data);

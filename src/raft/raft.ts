@@ -36,7 +36,7 @@ import { RaftLog } from "./log.ts";
 import { applyConfChange } from "./membership.ts";
 import type { ProgressState } from "./progress.ts";
 import { type ProposeResult, propose } from "./proposals.ts";
-import { contextEntry, requestRead } from "./reads.ts";
+import { contextEntry, isOnlyVoterAndLeader, requestRead } from "./reads.ts";
 import {
   type ConfState,
   type Entry,
@@ -52,7 +52,7 @@ import { Tracker } from "./tracker.ts";
 /** What a member knows when it starts; a new one: all zero and empty. */
 export interface Restored {
   readonly hardState: HardState;
-  /** Of the state machine that `applied` or the snapshot stands for. */
+  /** Of the state machine, at `applied`; changes up to there are not applied to raft again. */
   readonly confState: ConfState;
   readonly snapshotIndex: number;
   readonly snapshotTerm: number;
@@ -122,10 +122,10 @@ export class Raft {
     }
     log.applied = Math.min(Math.max(options.restored.applied, log.offset), log.commit);
     log.applying = log.applied;
-    const tracker = new Tracker(configurationOf(confState), log.last, options);
+    const tracker = new Tracker(options.id, configurationOf(confState), log.last, options);
     const { term, vote } = hardState;
     this.#core = new Core(options, log, tracker, { term, vote, commit: log.commit });
-    this.#core.isLearner = tracker.get(options.id)?.isLearner ?? false;
+    this.#core.isLearner = tracker.self?.isLearner ?? false;
     becomeFollower(this.#core, term, 0n);
   }
 
@@ -275,7 +275,7 @@ export class Raft {
 
   /** Nobody else's answer is needed for anything: reads may take `commit` as their index. */
   get isOnlyVoterAndLeader(): boolean {
-    return this.#core.role === "leader" && this.#core.tracker.isSingleton;
+    return isOnlyVoterAndLeader(this.#core);
   }
 
   get commit(): number {

@@ -25,14 +25,27 @@ const POSITION_BYTES = 8;
 /** On the leader. `from` is 0n or the own id for a read that was asked for here. */
 export function requestRead(core: Core, from: bigint, context: Uint8Array): void {
   const request: ReadRequest = { from, context, index: core.log.commit };
-  if (core.tracker.isSingleton) {
-    answer(core, request);
-  } else if (!hasCommittedInTerm(core)) {
-    // Before that a leader cannot know what its predecessors had committed.
-    if (core.pendingReads.length < WAITING_READS_MAX) core.pendingReads.push(request);
-  } else {
-    enqueue(core, request);
+  if (hasCommittedInTerm(core)) {
+    confirm(core, request);
+  } else if (core.pendingReads.length < WAITING_READS_MAX) {
+    // Before that a leader cannot know what its predecessors had committed. Even a single voter
+    // may have committed more before its restart than it remembers: the index is not synced.
+    core.pendingReads.push(request);
   }
+}
+
+/** The only voter is this member, and it leads: its commit index is up to date. */
+export function isOnlyVoterAndLeader(core: Core): boolean {
+  if (core.role !== "leader" || !core.tracker.isSingleton || !hasCommittedInTerm(core)) {
+    return false;
+  }
+  // A leader that was removed must ask the voter that is left: it may lead already.
+  return core.tracker.incoming[0] === core.tracker.self;
+}
+
+function confirm(core: Core, request: ReadRequest): void {
+  if (isOnlyVoterAndLeader(core)) answer(core, request);
+  else enqueue(core, request);
 }
 
 /** On the leader, when its commit index has moved. */
@@ -42,8 +55,7 @@ export function releasePendingReads(core: Core): void {
   core.pendingReads = [];
   for (const request of requests) {
     request.index = core.log.commit;
-    if (core.tracker.isSingleton) answer(core, request);
-    else enqueue(core, request);
+    confirm(core, request);
   }
 }
 
@@ -96,7 +108,7 @@ export function flushHeartbeat(core: Core): void {
   core.heartbeatPending = false;
   const context = core.reads.waiting.length > 0 ? positionBytes(issuedPosition(core)) : undefined;
   for (const member of core.tracker.members) {
-    if (member.id === core.id) continue;
+    if (member === core.tracker.self) continue;
     const message: Message = messageTo(member.id, MessageType.MsgHeartbeat);
     // Never more than the member is known to have: it dies if told to commit what it lacks.
     message.commit = Math.min(member.match, core.log.commit);

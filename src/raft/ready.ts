@@ -66,6 +66,6 @@ export interface Ready {
   readonly committed: readonly Entry[];
   /** To send. One of type Snap has metadata only; the server supplies the data. */
   readonly messages: readonly Message[];
-  /** A change of commit alone needs no fsync. */
+  /** A commit index alone needs no sync: it is learned again. */
   readonly mustSync: boolean;
 }

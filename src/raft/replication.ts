@@ -6,16 +6,16 @@
 
 import { assert } from "../base/assert.ts";
 import { MessageType } from "../wire/messages/raft.ts";
+import { EMPTY_BYTES } from "../wire/protobuf/reader.ts";
 import { type Core, messageTo } from "./core.ts";
-import { UNKNOWN_TERM } from "./log.ts";
+import { payloadBytes, UNKNOWN_TERM } from "./log.ts";
 import type { Progress } from "./progress.ts";
-import type { Entry } from "./ready.ts";
 
 /** When the next Ready is taken: tells every member what it has not been told. */
 export function flushAppends(core: Core): void {
   core.appendsPending = false;
   for (const member of core.tracker.members) {
-    if (member.id === core.id) continue;
+    if (member === core.tracker.self) continue;
     let evenEmpty = member.canBumpCommit(core.log.commit);
     // As many messages as there are entries for and the window allows.
     while (sendAppend(core, member, evenEmpty)) evenEmpty = false;
@@ -50,14 +50,8 @@ function sendSnapshot(core: Core, member: Progress): boolean {
   assert(metadata.index > 0, "a log is compacted only up to a snapshot");
   member.becomeSnapshot(metadata.index);
   const message = messageTo(member.id, MessageType.MsgSnap);
-  message.snapshot = { data: new Uint8Array(0), metadata };
+  message.snapshot = { data: EMPTY_BYTES, metadata };
   core.send(message);
   core.logger.debug(`${core.idHex} sends snapshot ${metadata.index} to ${member.id.toString(16)}`);
   return true;
-}
-
-export function payloadBytes(entries: readonly Entry[]): number {
-  let bytes = 0;
-  for (let at = 0; at < entries.length; at++) bytes += entries[at]!.data.length;
-  return bytes;
 }

@@ -14,11 +14,10 @@
 // follower becomes a candidate at once; so does one that the leader chose as its successor.
 
 import { assert } from "../base/assert.ts";
+import { EMPTY_BYTES } from "../wire/protobuf/reader.ts";
 import { type Core, newReadQueue } from "./core.ts";
 import { appendOwn } from "./proposals.ts";
 import { EntryType } from "./ready.ts";
-
-const noData = new Uint8Array(0);
 
 export function becomeFollower(core: Core, term: number, lead: bigint): void {
   reset(core, term);
@@ -48,14 +47,14 @@ export function becomeLeader(core: Core): void {
   reset(core, core.term);
   core.role = "leader";
   core.lead = core.id;
-  const self = core.tracker.get(core.id);
+  const self = core.tracker.self;
   assert(self !== undefined, "a leader starts as a member");
   self.becomeReplicate();
   self.recentActive = true;
   // Any entry before the first own one may be a conf change; one look at the log would tell,
   // but to wait until all of it is applied is simpler and always right.
   core.pendingConfIndex = core.log.last;
-  appendOwn(core, EntryType.Normal, noData);
+  appendOwn(core, EntryType.Normal, EMPTY_BYTES);
   core.logger.info(`${core.idHex} became leader at term ${core.term}`);
 }
 
@@ -73,7 +72,7 @@ function reset(core: Core, term: number): void {
   core.randomizedElectionTicks = electionTicks + randomBelow(electionTicks);
   core.tracker.forgetVotes();
   for (const member of core.tracker.members) {
-    member.reset(core.log.last + 1, member.id === core.id ? core.log.last : 0);
+    member.reset(core.log.last + 1, member === core.tracker.self ? core.log.last : 0);
   }
   core.pendingConfIndex = 0;
   core.uncommittedBytes = 0;

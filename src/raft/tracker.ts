@@ -14,11 +14,14 @@ export interface InflightLimits {
 }
 
 export class Tracker {
+  readonly #selfId: bigint;
   readonly #limits: InflightLimits;
   readonly #byId = new Map<bigint, Progress>();
   readonly #votes = new Map<bigint, boolean>();
   /** Scratch space of `committed`. */
   readonly #matches: number[] = [];
+  /** The member that keeps this; undefined while it is not part of the configuration. */
+  self: Progress | undefined = undefined;
   /** All members, learners too, by ascending id. */
   members: readonly Progress[] = [];
   /** Voters of each half; `outgoing` is empty unless the configuration is joint. */
@@ -26,7 +29,8 @@ export class Tracker {
   outgoing: readonly Progress[] = [];
   configuration: Configuration;
 
-  constructor(configuration: Configuration, next: number, limits: InflightLimits) {
+  constructor(selfId: bigint, configuration: Configuration, next: number, limits: InflightLimits) {
+    this.#selfId = selfId;
     this.#limits = limits;
     this.configuration = configuration;
     this.switchTo(configuration, next);
@@ -43,6 +47,7 @@ export class Tracker {
       else this.#byId.set(id, this.#newProgress(id, next, learners.has(id)));
     }
     this.configuration = configuration;
+    this.self = this.#byId.get(this.#selfId);
     this.members = [...this.#byId.values()].sort((a, b) => ascending(a.id, b.id));
     this.incoming = this.members.filter((member) => incoming.has(member.id));
     this.outgoing = this.members.filter((member) => outgoing.has(member.id));

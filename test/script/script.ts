@@ -33,7 +33,8 @@ export function parseCommand(line: string, input: readonly string[] = []): Comma
 
 /** @throws AssertionError naming file and line of the first block that comes out differently. */
 export function runScript(path: string, execute: (command: Command) => string): void {
-  const isRewriting = process.env["REWRITE"] === "1";
+  const { REWRITE } = process.env;
+  const isRewriting = REWRITE === "1";
   const blocks = readFileSync(path, "utf8")
     .trimEnd()
     .split(/\n(?:[ \t]*\n)+/);
