@@ -14,9 +14,11 @@ export type Resolve = (hostname: string) => Promise<string>;
 
 export const resolveByDns: Resolve = async (hostname) => (await lookup(hostname)).address;
 
+type OwnUrls = Pick<EtcdConfig, "name" | "advertisePeerUrls">;
+
 /** What is wrong with a new cluster, or undefined. */
 export async function checkNewCluster(
-  config: EtcdConfig,
+  config: OwnUrls,
   cluster: ClusterUrls,
   resolve: Resolve,
 ): Promise<string | undefined> {
@@ -34,7 +36,7 @@ export async function checkNewCluster(
 }
 
 async function compare(
-  config: EtcdConfig,
+  config: OwnUrls,
   own: readonly EtcdUrl[],
   resolve: Resolve,
 ): Promise<string | undefined> {

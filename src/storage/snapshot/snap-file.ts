@@ -5,7 +5,7 @@
 //       data = membership as a v2 store, metadata { conf_state, index, term } } }
 
 import { crc32c } from "../../base/crc32c.ts";
-import type { ConfState } from "../../wire/messages/raft.ts";
+import type { ConfState, ConfStateInit } from "../../wire/messages/raft.ts";
 import { decodeSnapshot, encodeSnapshot } from "../../wire/messages/raft.ts";
 import {
   decodeSnapshot as decodeEnvelope,
@@ -37,10 +37,11 @@ export class SnapError extends Error {
 export interface LogSnapshot {
   readonly index: number;
   readonly term: number;
-  readonly confState: ConfState;
+  readonly confState: ConfStateInit;
 }
 
 export interface LoadedSnapshot extends LogSnapshot {
+  readonly confState: ConfState;
   readonly path: string;
   /** The v2 store, as JSON. */
   readonly data: Uint8Array;

@@ -1,0 +1,47 @@
+// Runs one command line of etcdutl in a given world. Loads the command that is asked for only.
+
+import { Exit, ExitCode } from "../etcdctl/exit.ts";
+import { execute } from "../flags/command.ts";
+import { rootCommand } from "./root.ts";
+import { Session, type World } from "./session.ts";
+
+const UNKNOWN_COMMAND = /^Error: unknown command .*\n/;
+
+/** Returns the exit code. */
+export async function runEtcdutl(words: readonly string[], world: World): Promise<number> {
+  const { root, globals } = rootCommand();
+  const { console } = world;
+  const streams = {
+    out: (text: string) => console.out(text),
+    // An unknown command is told twice, as by etcdutl.
+    err: (text: string) => console.err(text + (UNKNOWN_COMMAND.exec(text)?.[0] ?? "")),
+  };
+  try {
+    return await execute(root, words, streams, () => new Session(world, globals));
+  } catch (error) {
+    const exit = error instanceof Exit ? error : new Exit(ExitCode.Error, explain(error));
+    if (exit.text !== undefined) console.err(`Error: ${exit.text}\n`);
+    return exit.code;
+  }
+}
+
+/** Calls to the system by the names that Go's library gives them. */
+const OPERATIONS: Readonly<Record<string, string>> = { scandir: "open", fsync: "sync" };
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "no such file or directory",
+  EACCES: "permission denied",
+  EISDIR: "is a directory",
+  ENOTDIR: "not a directory",
+  ENOSPC: "no space left on device",
+  EROFS: "read-only file system",
+  EEXIST: "file exists",
+};
+
+/** `open x.db: no such file or directory`; other errors speak for themselves. */
+function explain(error: unknown): string {
+  const { code, syscall, path, message } = error as NodeJS.ErrnoException;
+  const reason = code === undefined ? undefined : REASONS[code];
+  if (reason === undefined || syscall === undefined || path === undefined) return message;
+  return `${OPERATIONS[syscall] ?? syscall} ${path}: ${reason}`;
+}
