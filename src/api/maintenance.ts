@@ -1,5 +1,5 @@
-// etcdserverpb.Maintenance: looking after one member. Transfer of leadership and downgrade need a
-// cluster and are not here yet: the method table answers Unimplemented for them.
+// etcdserverpb.Maintenance: looking after one member. Transfer of leadership needs a
+// cluster and is not here yet: the transport answers Unimplemented for it.
 
 import type { Member } from "../server/member.ts";
 import { SERVER_VERSION } from "../server/options.ts";
@@ -26,6 +26,7 @@ import {
 import type { Method, UnaryCall } from "../wire/rpc.ts";
 import { Code, RpcError } from "../wire/status.ts";
 import { alarmName } from "./alarm-name.ts";
+import { downgradeMethod } from "./downgrade.ts";
 import { hashKv as hashKvOf } from "./hash-kv.ts";
 import { ProposalAnswer } from "./proposal-answer.ts";
 import { type Encoder, send } from "./send.ts";
@@ -61,6 +62,7 @@ export function maintenanceMethods(member: Member): [string, Method][] {
     ],
     [`${service}Defragment`, { kind: "unary", handle: (call) => runDefragment(member, call) }],
     [`${service}Snapshot`, snapshotMethod(member)],
+    [`${service}Downgrade`, downgradeMethod(member)],
     [
       `${service}Alarm`,
       {
@@ -87,7 +89,7 @@ function sendStatus(member: Member, call: UnaryCall): void {
     isLearner: member.isLearner,
     storageVersion: member.storageVersion ?? "",
     dbSizeQuota: quotaOf(member),
-    downgradeInfo: { enabled: false, targetVersion: "" },
+    downgradeInfo: member.members.downgrade,
   });
 }
 

@@ -204,6 +204,11 @@ export class Member implements LoopHooks {
     return this.#raft.status();
   }
 
+  /** The version of the cluster may have to follow. */
+  downgradeChanged(): void {
+    this.#publisher.checkVersion();
+  }
+
   /** Pins the database as it is now. */
   snapshot(ready: (snapshot: BackendSnapshot) => void): void {
     this.backend.snapshot(ready);
@@ -280,6 +285,10 @@ export class Member implements LoopHooks {
       this.#reads.firstCommitInTerm();
       this.#publisher.checkVersion();
     } else {
+      // So that a member of the older version finds its own version in the snapshot it starts from.
+      if (outcome.field === RequestField.ClusterVersionSet && this.members.downgrade.enabled) {
+        this.#snapshots.saveNow(entry.index, entry.term);
+      }
       if (outcome.compaction !== null) this.compactor.wake();
       if (outcome.shouldRaiseNoSpace) this.#raiseNoSpace();
       this.#proposals.settle(outcome, nowMs);
