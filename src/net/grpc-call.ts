@@ -4,7 +4,6 @@
 //   waiting ── request message ──► running ── send, end, fail ──► done
 //      └──────────── cancelled, deadline, connection lost ──────────▲
 
-import { gunzipSync } from "node:zlib";
 import { ProtoError } from "../wire/protobuf/proto-error.ts";
 import type { Method, StreamCall, StreamHandler, UnaryCall } from "../wire/rpc.ts";
 import { Code, RpcError } from "../wire/status.ts";
@@ -20,6 +19,7 @@ import {
 } from "./grpc-text.ts";
 import type { HeaderField } from "./header-field.ts";
 import { type Fields, grpcOk, type Http2Stream, type StreamSink } from "./http2-stream.ts";
+import { nodeZlib } from "./lazy-node.ts";
 
 export interface Route {
   /** Place in the arrays of GrpcMetrics. */
@@ -221,7 +221,7 @@ export class GrpcCall implements UnaryCall, StreamCall, StreamSink, MessageSink 
     const max = this.#context.messageBytesMax;
     let message: Uint8Array;
     try {
-      message = gunzipSync(bytes.subarray(start, end), { maxOutputLength: max });
+      message = nodeZlib().gunzipSync(bytes.subarray(start, end), { maxOutputLength: max });
     } catch (error) {
       const { code, message: reason } = error as Error & { code?: string };
       if (code === "ERR_BUFFER_TOO_LARGE") {

@@ -5,11 +5,12 @@
 //   Http2Stream ── onData ──► ClientRequest ══ pipe ══ Http1Server ── gateway, endpoints
 //        ◄── DATA ────────── IncomingMessage ══
 
-import { type ClientRequest, type IncomingMessage, request } from "node:http";
+import type { ClientRequest, IncomingMessage } from "node:http";
 import { Duplex } from "node:stream";
 import { ErrorCode } from "./frames.ts";
 import type { Http1Server } from "./http1.ts";
 import { emptyData, type Fields, type Http2Stream, type StreamSink } from "./http2-stream.ts";
+import { nodeHttp } from "./lazy-node.ts";
 import type { RequestHead } from "./request-head.ts";
 
 /** An answer is read from the pipe only while less than this waits for the client. */
@@ -34,7 +35,7 @@ export class HttpBridge implements StreamSink {
     this.#stream = stream;
     this.#pipe = clientEnd;
     server.accept(serverEnd);
-    this.#request = request({
+    this.#request = nodeHttp().request({
       method: head.method?.value ?? "GET",
       path: head.path?.value ?? "/",
       headers: headersOf(head),

@@ -1,11 +1,12 @@
 // HTTP/1.1 on the client port: sockets come from the sniffer, requests go to the JSON gateway and
 // then to the plain endpoints (health, metrics, version). Parsing is Node's; it never listens.
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Logger } from "../base/log.ts";
 import type { HttpHandler, HttpRequest, HttpResponse } from "../wire/rpc.ts";
 import { type AccessRules, admit, sendPlainError } from "./access-control.ts";
+import { nodeHttp } from "./lazy-node.ts";
 
 /** JSON over HTTP/1.1 (json-gateway.ts). */
 export interface Gateway {
@@ -34,11 +35,31 @@ const PLAIN_BODY_BYTES_MAX = 64 * 1024;
 
 export class Http1Server {
   readonly #options: Http1Options;
-  readonly #server: Server;
+  /** Made for the first connection: many servers never see one. */
+  #server: Server | null = null;
 
   constructor(options: Http1Options) {
     this.#options = options;
-    this.#server = createServer(
+  }
+
+  /** `socket`: anything with bytes of HTTP/1.1; what was read of it is unshifted. */
+  accept(socket: Duplex): void {
+    this.#server ??= this.#makeServer();
+    this.#server.emit("connection", socket);
+  }
+
+  /** Ends connections without a request; the others with their request. */
+  drain(): void {
+    this.#server?.close(() => {});
+    this.#server?.closeIdleConnections();
+  }
+
+  destroy(): void {
+    this.#server?.closeAllConnections();
+  }
+
+  #makeServer(): Server {
+    const server = nodeHttp().createServer(
       {
         maxHeaderSize: HEADER_BYTES_MAX,
         headersTimeout: HEADERS_TIMEOUT_MS,
@@ -47,28 +68,14 @@ export class Http1Server {
       },
       (request, response) => this.#onRequest(request, response),
     );
-    this.#server.on("upgrade", (request, socket, head) => {
+    server.on("upgrade", (request, socket, head) => {
       const { gateway } = this.#options;
       if (gateway?.handleUpgrade?.(request, socket, head) === true) return;
       socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n");
     });
     // Starts the check of the timeouts above, which otherwise begins with listen().
-    this.#server.emit("listening");
-  }
-
-  /** `socket`: anything with bytes of HTTP/1.1; what was read of it is unshifted. */
-  accept(socket: Duplex): void {
-    this.#server.emit("connection", socket);
-  }
-
-  /** Ends connections without a request; the others with their request. */
-  drain(): void {
-    this.#server.close(() => {});
-    this.#server.closeIdleConnections();
-  }
-
-  destroy(): void {
-    this.#server.closeAllConnections();
+    server.emit("listening");
+    return server;
   }
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {

@@ -4,9 +4,10 @@
 
 import { readFileSync, statSync } from "node:fs";
 import type { Socket } from "node:net";
-import { createServer, type SecureContextOptions, type Server, type TLSSocket } from "node:tls";
+import type { SecureContextOptions, Server, TLSSocket } from "node:tls";
 import type { Logger } from "../base/log.ts";
 import { openSslCiphers } from "./cipher-suites.ts";
+import { nodeTls } from "./lazy-node.ts";
 import { TLS_HANDSHAKE_TIMEOUT_MS } from "./limits.ts";
 import { remoteAddressOf } from "./remote-address.ts";
 
@@ -40,7 +41,7 @@ export class TlsAcceptor {
   constructor(options: TlsAcceptorOptions) {
     this.#options = options;
     this.#fileStamp = stampOf(options.tls);
-    this.#server = createServer({
+    this.#server = nodeTls().createServer({
       ...readContext(options.tls),
       ALPNProtocols: ["h2", "http/1.1"],
       handshakeTimeout: TLS_HANDSHAKE_TIMEOUT_MS,
