@@ -138,20 +138,21 @@ class SpanMap implements FreeSpans {
 
   #addSpan(start: number, count: number): void {
     this.pageCount += count;
-    let from = start;
-    let size = count;
+    const end = start + count;
     const before = this.#startByEnd.get(start);
+    const after = this.#countByStart.get(end);
+    let [from, to] = [start, end];
     if (before !== undefined) {
-      size += this.#countByStart.get(before)!;
       from = before;
-      this.#remove(before, start - before);
+      this.#startByEnd.delete(start);
+      this.#forgetSize(start - before);
     }
-    const after = this.#countByStart.get(start + count);
     if (after !== undefined) {
-      size += after;
-      this.#remove(start + count, after);
+      to = end + after;
+      this.#countByStart.delete(end);
+      this.#forgetSize(after);
     }
-    this.#insert(from, size);
+    this.#set(from, to - from);
   }
 
   /** @param size of which there is a span, at least `count` */
@@ -159,13 +160,19 @@ class SpanMap implements FreeSpans {
     const starts = this.#classes.get(size)!.starts;
     let start = starts.pop()!;
     while (this.#countByStart.get(start) !== size) start = starts.pop()!;
-    this.#remove(start, size);
-    if (size > count) this.#insert(start + count, size - count);
     this.pageCount -= count;
+    this.#countByStart.delete(start);
+    this.#forgetSize(size);
+    if (size > count) this.#set(start + count, size - count);
+    else this.#startByEnd.delete(start + size);
     return start;
   }
 
-  #insert(start: number, count: number): void {
+  /**
+   * Makes or changes a span. What stays of an old one is overwritten, never deleted first: a Map
+   * that deletes and adds the same key again and again gets slow.
+   */
+  #set(start: number, count: number): void {
     this.#countByStart.set(start, count);
     this.#startByEnd.set(start + count, start);
     let sizeClass = this.#classes.get(count);
@@ -179,9 +186,7 @@ class SpanMap implements FreeSpans {
     if (sizeClass.starts.length > staleMax) this.#dropStale(sizeClass.starts, count);
   }
 
-  #remove(start: number, count: number): void {
-    this.#countByStart.delete(start);
-    this.#startByEnd.delete(start + count);
+  #forgetSize(count: number): void {
     const sizeClass = this.#classes.get(count)!;
     sizeClass.spanCount--;
     if (sizeClass.spanCount === 0) this.#classes.delete(count);

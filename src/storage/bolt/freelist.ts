@@ -43,16 +43,13 @@ export class Freelist {
   }
 
   /** The first of `count` contiguous pages, or 0 when the file has to grow. */
-  allocate(txid: number, count: number): number {
+  allocate(count: number): number {
     const start = this.#free.allocate(count);
-    if (start !== 0) {
-      this.#unused.delete(start, count);
-      this.recordAllocation(txid, start);
-    }
+    if (start !== 0) this.#unused.delete(start, count);
     return start;
   }
 
-  /** Pages for a writer that hands them out one by one, see `recordAllocation`. */
+  /** Pages for a writer that hands them out one by one. */
   allocateUpTo(countMax: number): Span | null {
     const span = this.#free.allocateUpTo(countMax);
     if (span !== null) this.#unused.delete(span.start, span.count);
@@ -64,6 +61,7 @@ export class Freelist {
     this.#free.add([span]);
   }
 
+  /** Pages from `start` on, wherever they are from, become part of the state of `txid`. */
   recordAllocation(txid: number, start: number): void {
     if (this.#readers.size > 0) this.#allocatedBy.set(start, txid);
   }

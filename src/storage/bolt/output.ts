@@ -63,6 +63,7 @@ export class Output {
    */
   next(count: number, expected: number): Place {
     const page = this.#allocate(count, expected);
+    this.#freelist.recordAllocation(this.#txid, page);
     this.fresh.add(page);
     const length = count * this.#pageSize;
     const { place } = this;
@@ -103,11 +104,9 @@ export class Output {
   }
 
   #allocate(count: number, expected: number): number {
-    if (count > 1) return this.#freelist.allocate(this.#txid, count) || this.#grow(count);
+    if (count > 1) return this.#freelist.allocate(count) || this.#grow(count);
     if (this.#extentNext === this.#extentEnd) this.#newExtent(expected);
-    const page = this.#extentNext++;
-    this.#freelist.recordAllocation(this.#txid, page);
-    return page;
+    return this.#extentNext++;
   }
 
   #newExtent(expected: number): void {

@@ -32,7 +32,7 @@ interface Slab {
 export class PageCache {
   readonly source: PageSource;
   readonly pageSize: number;
-  readonly #pages = new Map<number, Page>();
+  readonly #pages = new Map<number, Page | undefined>();
   readonly #leaves: SlabQueue;
   readonly #branches: SlabQueue;
 
@@ -50,7 +50,10 @@ export class PageCache {
 
   /** These pages have been written anew. */
   forget(start: number, count: number): void {
-    for (let id = start; id < start + count; id++) this.#pages.delete(id);
+    // Not deleted: a Map that deletes and adds the same key again and again gets slow.
+    for (let id = start; id < start + count; id++) {
+      if (this.#pages.has(id)) this.#pages.set(id, undefined);
+    }
   }
 
   #load(id: number): Page {
@@ -102,7 +105,7 @@ class SlabQueue {
   }
 
   /** A slab with room for `length` bytes at `usedBytes`. A long page has one for itself. */
-  slabFor(length: number, pages: Map<number, Page>): Slab {
+  slabFor(length: number, pages: Map<number, Page | undefined>): Slab {
     const last = this.#slabs[this.#slabs.length - 1];
     if (last !== undefined && last.usedBytes + length <= last.bytes.length) return last;
     const bytes = Buffer.allocUnsafeSlow(Math.max(this.#slabBytes, length));
@@ -115,12 +118,13 @@ class SlabQueue {
     return slab;
   }
 
-  #forgetOldest(pages: Map<number, Page>): void {
+  #forgetOldest(pages: Map<number, Page | undefined>): void {
     const slab = this.#slabs[this.#oldest]!;
     this.#oldest++;
     this.#totalBytes -= slab.bytes.length;
     for (const id of slab.pages) {
-      if (pages.get(id)?.bytes === slab.bytes) pages.delete(id);
+      const page = pages.get(id);
+      if (page === undefined || page.bytes === slab.bytes) pages.delete(id);
     }
     if (this.#oldest > this.#slabs.length / 2) {
       this.#slabs = this.#slabs.slice(this.#oldest);
