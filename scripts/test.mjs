@@ -27,7 +27,8 @@ if (files.length === 0) {
 }
 const stream = run({
   files: files.map((file) => join(dist, file)),
-  concurrency: true,
+  // Tests with servers would starve one another.
+  concurrency: !paths.some((path) => /^test\/(compat|cluster)/.test(path)),
   ...(name === undefined ? {} : { testNamePatterns: [name] }),
 });
 stream.on("test:fail", () => {

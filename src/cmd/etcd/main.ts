@@ -1,7 +1,6 @@
 // The program `etcd`: configuration, start, signals.
 
 import { Exit, loadConfig, processSurroundings } from "./load-config.ts";
-import { start } from "./start.ts";
 
 /** By default Node would end without a word to the parent about why. */
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
@@ -13,6 +12,8 @@ try {
     log.fatal("the member cannot go on", { error: error.message, stacktrace: error.stack });
   });
   try {
+    // Only now: --version, --help and wrong flags need none of it.
+    const { start } = await import("./start.ts");
     const running = await start(loaded);
     for (const signal of SIGNALS) {
       process.once(signal, () => {
