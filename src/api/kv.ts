@@ -38,6 +38,7 @@ import { ProposalAnswer } from "./proposal-answer.ts";
 import { RangeAnswer } from "./range-answer.ts";
 import { rangeStreamMethod } from "./range-stream.ts";
 import { type Encoder, send } from "./send.ts";
+import { isSlow, warnSlow } from "./slow-requests.ts";
 
 const deleteRange: Encoder<DeleteRangeResponseInit> = {
   size: sizeDeleteRangeResponse,
@@ -90,7 +91,7 @@ export class KvService {
       call.fail(refusal);
       return;
     }
-    const answer = new PutAnswer(this.#member, call);
+    const answer = new PutAnswer(this.#member, call, end - start);
     this.#member.propose(RequestField.Put, bytes, start, end, answer);
   };
 
@@ -124,9 +125,11 @@ export class KvService {
       return;
     }
     const result = this.#result;
+    const beganMs = member.clock.monotonicMs();
     const error = range(member.mvcc, bytes, view, result);
     if (error === null) sendRange(member, call, result);
     else call.fail(error);
+    member.metrics.rangeSeconds.observe((member.clock.monotonicMs() - beganMs) / 1000);
     result.clear();
   }
 
@@ -168,7 +171,7 @@ export class KvService {
           bytes,
           start,
           end,
-          new TxnAnswer(this.#member, call),
+          new TxnAnswer(this.#member, call, end - start),
         );
     } else if (isSerializable(request) || this.#member.isReadReady) {
       readTxn(this.#member, call, bytes, start, end);
@@ -215,10 +218,12 @@ class PutAnswer implements Waiter {
   proposedAtMs = 0;
   readonly #member: Member;
   readonly #call: UnaryCall;
+  readonly #requestBytes: number;
 
-  constructor(member: Member, call: UnaryCall) {
+  constructor(member: Member, call: UnaryCall, requestBytes: number) {
     this.#member = member;
     this.#call = call;
+    this.#requestBytes = requestBytes;
   }
 
   settle(outcome: Outcome): void {
@@ -232,13 +237,25 @@ class PutAnswer implements Waiter {
     const bytes = previous === null || previous.count === 0 ? undefined : previous.buffers[0];
     const start = bytes === undefined ? 0 : previous!.starts[0]!;
     const end = bytes === undefined ? -1 : previous!.ends[0]!;
-    const at = call.reserve(sizePutAnswer(header, revision, term, end - start));
+    const sizeBytes = sizePutAnswer(header, revision, term, end - start);
+    const at = call.reserve(sizeBytes);
     writePutAnswer(call.buffer, at, header, revision, term, bytes, start, end);
     call.send();
+    if (isSlow(this.#member, this.proposedAtMs)) this.#warn(sizeBytes);
   }
 
   fail(error: RpcError): void {
     this.#call.fail(error);
+  }
+
+  #warn(responseBytes: number): void {
+    warnSlow(this.#member, this.#call, {
+      method: "/etcdserverpb.KV/Put",
+      startedMs: this.proposedAtMs,
+      requestBytes: this.#requestBytes,
+      responseCount: 0,
+      responseBytes,
+    });
   }
 }
 
@@ -246,15 +263,28 @@ class TxnAnswer implements Waiter {
   proposedAtMs = 0;
   readonly #member: Member;
   readonly #call: UnaryCall;
+  readonly #requestBytes: number;
 
-  constructor(member: Member, call: UnaryCall) {
+  constructor(member: Member, call: UnaryCall, requestBytes: number) {
     this.#member = member;
     this.#call = call;
+    this.#requestBytes = requestBytes;
   }
 
   settle(outcome: Outcome): void {
-    if (outcome.error !== null) this.#call.fail(outcome.error);
-    else sendTxn(this.#member, this.#call, outcome.txn!);
+    if (outcome.error !== null) {
+      this.#call.fail(outcome.error);
+      return;
+    }
+    const responseBytes = sendTxn(this.#member, this.#call, outcome.txn!);
+    if (!isSlow(this.#member, this.proposedAtMs)) return;
+    warnSlow(this.#member, this.#call, {
+      method: "/etcdserverpb.KV/Txn",
+      startedMs: this.proposedAtMs,
+      requestBytes: this.#requestBytes,
+      responseCount: outcome.txn!.ops.length,
+      responseBytes,
+    });
   }
 
   fail(error: RpcError): void {
@@ -282,13 +312,15 @@ class RangeWait implements ReadWaiter {
   }
 }
 
-function sendTxn(member: Member, call: UnaryCall, result: TxnResult): void {
+/** Returns the size of the answer. */
+function sendTxn(member: Member, call: UnaryCall, result: TxnResult): number {
   const { header, term } = member;
-  const bodySize = sizeTxnBody(result);
-  const at = call.reserve(header.size(result.revision, term) + bodySize);
+  const sizeBytes = header.size(result.revision, term) + sizeTxnBody(result);
+  const at = call.reserve(sizeBytes);
   const body = header.write(call.buffer, at, result.revision, term);
   writeTxnBody(result, call.buffer, body);
   call.send();
+  return sizeBytes;
 }
 
 /** Changes nothing, so it needs no entry in the log. */

@@ -68,6 +68,8 @@ export class Member implements LoopHooks {
   readonly #reads: Reads;
   readonly #snapshots: LogSnapshots;
   readonly #publisher: Publisher;
+  /** The monotonic clock as last read: exact to one applied entry while there is work. */
+  nowMs = 0;
   #tick: Timer | undefined;
   #lastLead = 0n;
   #isRaisingAlarm = false;
@@ -279,6 +281,7 @@ export class Member implements LoopHooks {
     const beganMs = this.clock.monotonicMs();
     const outcome = this.state.apply(entry.index, entry.term, entry.data);
     const nowMs = this.clock.monotonicMs();
+    this.nowMs = nowMs;
     if (outcome.isReplay) return;
     this.#observeApply(outcome, entry, nowMs - beganMs);
     if (entry.data.length === 0) {

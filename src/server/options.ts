@@ -32,6 +32,7 @@ export interface MemberOptions {
   readonly maxTxnOps: number;
   readonly maxLearners: number;
   readonly warningApplyMs: number;
+  readonly warningUnaryRequestMs: number;
 }
 
 /** Version of etcd whose behaviour this is; clients and peers compare it. */

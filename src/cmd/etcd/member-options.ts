@@ -32,5 +32,6 @@ export function memberOptions({ config, initialCluster }: Loaded): MemberOptions
     maxTxnOps: config.maxTxnOps,
     maxLearners: config.maxLearners,
     warningApplyMs: config.warningApplyMs,
+    warningUnaryRequestMs: config.warningUnaryRequestMs,
   };
 }
