@@ -1,10 +1,8 @@
 // The write-ahead log between etcd and us: each reads, and goes on in, what the other one wrote.
 
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
@@ -26,11 +24,7 @@ import {
   decodeInternalRaftRequest,
   encodeInternalRaftRequest,
 } from "../../src/wire/messages/raft-internal.ts";
-
-interface Programs {
-  readonly etcd: string;
-  readonly etcdctl: string;
-}
+import { StockEtcd, stockPrograms } from "./stock-etcd.ts";
 
 const programs = { "3.7": stockPrograms("3.7"), "3.6": stockPrograms("3.6") };
 const root = mkdtempSync(join(tmpdir(), "quorate-wal-"));
@@ -39,79 +33,6 @@ const disk = new NodeDisk();
 const clock = new NodeClock();
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-
-function stockPrograms(set: string): Programs {
-  const args = [join(process.cwd(), "scripts/stock.mjs"), "--only", set];
-  const result = spawnSync(process.execPath, args, { encoding: "utf8" });
-  assert.equal(result.status, 0, result.stderr);
-  return (JSON.parse(result.stdout) as Record<string, Programs>)[set]!;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-class Etcd {
-  readonly dataDir: string = mkdtempSync(join(root, "data-"));
-  readonly peerUrl: string;
-  readonly #programs: Programs;
-  readonly clientUrl: string;
-  #process: ChildProcess | undefined;
-  #output = "";
-
-  constructor(set: Programs, ports: [number, number]) {
-    this.#programs = set;
-    this.clientUrl = `http://127.0.0.1:${ports[0]}`;
-    this.peerUrl = `http://127.0.0.1:${ports[1]}`;
-  }
-
-  get walDirectory(): string {
-    return `${this.dataDir}/member/wal`;
-  }
-
-  async start(...flags: string[]): Promise<void> {
-    this.#output = "";
-    const child = spawn(this.#programs.etcd, [
-      ...["--name", "m", "--data-dir", this.dataDir],
-      ...["--listen-client-urls", this.clientUrl, "--advertise-client-urls", this.clientUrl],
-      ...["--listen-peer-urls", this.peerUrl, "--initial-advertise-peer-urls", this.peerUrl],
-      ...["--initial-cluster", `m=${this.peerUrl}`, "--log-level", "info", ...flags],
-    ]);
-    this.#process = child;
-    child.stderr.on("data", (data: Buffer) => {
-      this.#output += data;
-    });
-    await new Promise<void>((resolve, reject) => {
-      child.stderr.on("data", () => {
-        if (this.#output.includes("ready to serve client requests")) resolve();
-      });
-      child.once("exit", (code) => reject(new Error(`etcd ended (${code}): ${this.#output}`)));
-    });
-  }
-
-  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
-    const child = this.#process!;
-    const ended = new Promise((resolve) => child.once("exit", resolve));
-    child.kill(signal);
-    await ended;
-  }
-
-  ctl(input: string | undefined, ...args: string[]): string {
-    const options = { input: input ?? "", encoding: "utf8", maxBuffer: 2 ** 28 } as const;
-    const flags = ["--endpoints", this.clientUrl, "--command-timeout", "20s", ...args];
-    const result = spawnSync(this.#programs.etcdctl, flags, options);
-    assert.equal(result.status, 0, result.stderr);
-    return result.stdout;
-  }
-}
-
-async function newEtcd(set: Programs): Promise<Etcd> {
-  return new Etcd(set, [await freePort(), await freePort()]);
-}
 
 /** Keys of the puts in the log, in order. */
 function putKeys(entries: readonly WalEntry[]): string[] {
@@ -149,7 +70,7 @@ function firstId(...parts: (string | Uint8Array)[]): bigint {
 for (const version of ["3.7", "3.6"] as const) {
   describe(`the log of etcd ${version}`, () => {
     it("is read after a kill, in several segments, and gone on with by both", async () => {
-      const etcd = await newEtcd(programs[version]);
+      const etcd = await StockEtcd.make(programs[version], root);
       await etcd.start("--snapshot-count", "20");
       const large = "x".repeat(1_400_000);
       for (let number = 0; number < 50; number++) etcd.ctl(large, "put", `large${number}`);
@@ -194,7 +115,7 @@ for (const version of ["3.7", "3.6"] as const) {
 
 describe("our .snap file", () => {
   it("is what etcd 3.6 starts from, in the place of its own", async () => {
-    const etcd = await newEtcd(programs["3.6"]);
+    const etcd = await StockEtcd.make(programs["3.6"], root);
     await etcd.start("--snapshot-count", "10");
     for (let number = 0; number < 30; number++) etcd.ctl(undefined, "put", `k${number}`, "v");
     await etcd.stop();
@@ -225,7 +146,7 @@ describe("our .snap file", () => {
 
 describe("our log", () => {
   it("starts etcd 3.7 from nothing else, in many small segments", async () => {
-    const etcd = await newEtcd(programs["3.7"]);
+    const etcd = await StockEtcd.make(programs["3.7"], root);
     const nodeID = firstId(etcd.peerUrl, "etcd-cluster");
     const idBytes = new Uint8Array(8);
     new DataView(idBytes.buffer).setBigUint64(0, nodeID);
@@ -258,7 +179,7 @@ describe("our log", () => {
   });
 
   it("is repaired by etcd as by us when its last write is torn", async () => {
-    const etcd = await newEtcd(programs["3.7"]);
+    const etcd = await StockEtcd.make(programs["3.7"], root);
     await etcd.start();
     for (let number = 0; number < 5; number++) etcd.ctl("y".repeat(3000), "put", `k${number}`);
     await etcd.stop("SIGKILL");
