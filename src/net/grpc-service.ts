@@ -15,14 +15,13 @@ import {
   unknownMethod,
 } from "./grpc-text.ts";
 import { type HeaderField, HeaderKind, MEMO_UNSET } from "./header-field.ts";
-import type { Http2Stream, StreamSink } from "./http2-stream.ts";
+import { type Http2Stream, nothingMore, type StreamSink } from "./http2-stream.ts";
 import type { RequestHead } from "./request-head.ts";
 
 const NO_ROUTE = -1;
 const MALFORMED = -1;
 const Encoding = { Identity: 0, Gzip: 1, Unknown: 2 } as const;
 
-const nothingMore: StreamSink = { onData() {}, onEnd() {}, onDeadline() {}, onClosed() {} };
 const labels = {
   unary: "unary",
   "server-stream": "server_stream",

@@ -9,7 +9,13 @@ import type { ClientRequest, IncomingMessage } from "node:http";
 import { Duplex } from "node:stream";
 import { ErrorCode } from "./frames.ts";
 import type { Http1Server } from "./http1.ts";
-import { emptyData, type Fields, type Http2Stream, type StreamSink } from "./http2-stream.ts";
+import {
+  emptyData,
+  type Fields,
+  type Http2Stream,
+  nothingMore,
+  type StreamSink,
+} from "./http2-stream.ts";
 import { nodeHttp } from "./lazy-node.ts";
 import type { RequestHead } from "./request-head.ts";
 
@@ -24,17 +30,27 @@ const connectionFields: ReadonlySet<string> = new Set([
   "upgrade",
 ]);
 
-export class HttpBridge implements StreamSink {
+/** Plays the request of `stream` to `server`. */
+export function bridge(stream: Http2Stream, head: RequestHead, server: Http1Server): StreamSink {
+  try {
+    return new HttpBridge(stream, head, server);
+  } catch {
+    stream.reset(ErrorCode.ProtocolError);
+    return nothingMore;
+  }
+}
+
+class HttpBridge implements StreamSink {
   readonly #stream: Http2Stream;
   readonly #request: ClientRequest;
   readonly #pipe: PipeEnd;
   #isOver = false;
 
+  /** @throws TypeError for a path or a field that HTTP/1.1 cannot express */
   constructor(stream: Http2Stream, head: RequestHead, server: Http1Server) {
     const [clientEnd, serverEnd] = makePipe(stream.owner.remoteAddress, stream.owner.isSecure);
     this.#stream = stream;
     this.#pipe = clientEnd;
-    server.accept(serverEnd);
     this.#request = nodeHttp().request({
       method: head.method?.value ?? "GET",
       path: head.path?.value ?? "/",
@@ -44,6 +60,7 @@ export class HttpBridge implements StreamSink {
     });
     this.#request.on("response", (response) => this.#onResponse(response));
     this.#request.on("error", () => this.#fail());
+    server.accept(serverEnd);
   }
 
   onData(bytes: Uint8Array, start: number, end: number): void {
@@ -88,11 +105,12 @@ export class HttpBridge implements StreamSink {
 }
 
 function headersOf(head: RequestHead): Record<string, string | string[]> {
-  const headers: Record<string, string[]> =
-    head.authority === null ? {} : { host: [head.authority.value] };
+  // HTTP/1.1 insists on a Host, HTTP/2 does not.
+  const headers: Record<string, string[]> = { host: [head.authority?.value ?? ""] };
   for (let at = 0; at < head.fieldCount; at++) {
     const { name, value } = head.fields[at]!;
-    if (name !== "host" || head.authority === null) (headers[name] ??= []).push(value);
+    if (name !== "host") (headers[name] ??= []).push(value);
+    else if (head.authority === null) headers[name] = [value];
   }
   return headers;
 }

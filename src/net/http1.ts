@@ -26,8 +26,8 @@ export interface Http1Options {
 /** Tokens and cookies fit many times over. */
 const HEADER_BYTES_MAX = 64 * 1024;
 const HEADERS_TIMEOUT_MS = 20_000;
-/** A whole request; the answer may take for ever (a watch of the gateway). */
-const REQUEST_TIMEOUT_MS = 120_000;
+/** A whole request, as etcd has it for headers; the answer may take for ever (a watch). */
+const REQUEST_TIMEOUT_MS = 300_000;
 /** Longer than load balancers keep idle connections, so that they close first. */
 const IDLE_TIMEOUT_MS = 120_000;
 /** The plain endpoints hardly take bodies. */
@@ -80,6 +80,8 @@ export class Http1Server {
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
     const { access, gateway } = this.#options;
+    // Go does not say what is the default anyway.
+    if (response.shouldKeepAlive) response.removeHeader("Connection");
     if (!admit(access, request, response, isSecure(request))) return;
     if (gateway?.handle(request, response) === true) return;
     if (request.url?.startsWith("/") !== true) {
@@ -124,9 +126,9 @@ export class Http1Server {
 
 function send(answer: HttpResponse, response: ServerResponse): void {
   if (response.destroyed) return;
+  response.statusCode = answer.status;
   for (const [name, value] of answer.headers) response.setHeader(name, value);
-  const body = typeof answer.body === "string" ? Buffer.from(answer.body) : answer.body;
-  response.writeHead(answer.status, { "Content-Length": body.length }).end(body);
+  response.end(answer.body);
 }
 
 function plainRequest(request: IncomingMessage, body: Uint8Array): HttpRequest {

@@ -112,7 +112,7 @@ export class Http2Connection implements SenderOwner, ReceiverOwner {
 
   /** Input after the preface. */
   receive(chunk: Uint8Array): void {
-    if (this.#phase === "closed" || this.#phase === "lingering") return;
+    if (this.#isOver()) return;
     this.#hasRead = true;
     this.#receiver.forgetTime();
     this.#sender.isCorked = true;
@@ -145,12 +145,13 @@ export class Http2Connection implements SenderOwner, ReceiverOwner {
   /** Every `TICK_MS`; `isSweep` about once a second. */
   tick(nowMs: number, isSweep: boolean): void {
     if (nowMs >= this.#phaseEndMs) this.#endPhase();
+    if (this.#isOver()) return;
     this.#receiver.expireStreams(nowMs);
     const action = this.#keepalive.onTick(nowMs, this.#hasRead);
     this.#hasRead = false;
     if (action === "ping") this.#sender.sendFrame(FrameType.Ping, 0, 0, KEEPALIVE_PING);
     if (action === "close") this.destroy();
-    if (isSweep && this.#phase !== "closed") this.#sweep(nowMs);
+    if (isSweep && !this.#isOver()) this.#sweep(nowMs);
   }
 
   // ── from the two halves ──
@@ -175,6 +176,11 @@ export class Http2Connection implements SenderOwner, ReceiverOwner {
   }
 
   // ── life ──
+
+  /** Nothing is read or said any more. */
+  #isOver(): boolean {
+    return this.#phase === "lingering" || this.#phase === "closed";
+  }
 
   #sendSettings(): void {
     const bytes = new Uint8Array(12);
@@ -231,7 +237,7 @@ export class Http2Connection implements SenderOwner, ReceiverOwner {
   }
 
   #fail(error: ConnectionError): void {
-    if (this.#phase === "lingering" || this.#phase === "closed") return;
+    if (this.#isOver()) return;
     this.#context.log.debug("closing HTTP/2 connection", {
       "remote-addr": this.remoteAddress,
       code: error.code,

@@ -51,13 +51,14 @@ export interface QueuedData {
   next: QueuedData | null;
 }
 
-const noSink: StreamSink = { onData() {}, onEnd() {}, onDeadline() {}, onClosed() {} };
+/** For a stream that has been answered already. */
+export const nothingMore: StreamSink = { onData() {}, onEnd() {}, onDeadline() {}, onClosed() {} };
 
 export class Http2Stream {
   readonly id: number;
   readonly owner: StreamOwner;
   readonly sender: Http2Sender;
-  sink: StreamSink = noSink;
+  sink: StreamSink = nothingMore;
   isClosed = false;
   remoteEnded = false;
 

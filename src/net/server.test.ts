@@ -9,7 +9,7 @@ import { after, before, type TestContext, test } from "node:test";
 import { connect as connectTls } from "node:tls";
 import { frame, grpcHeaders, message, RawClient } from "../../test/net/raw-client.ts";
 import { TestServer } from "../../test/net/test-server.ts";
-import { Flag, FrameType, PREFACE, readUint32 } from "./frames.ts";
+import { ErrorCode, Flag, FrameType, PREFACE, readUint32 } from "./frames.ts";
 import { DRAIN_PING_TIMEOUT_MS, TICK_MS } from "./limits.ts";
 import { makeSelfCert, type PemPair } from "./self-cert.ts";
 import type { ClientServerOptions } from "./server.ts";
@@ -113,6 +113,8 @@ test("one port serves HTTP/1.1 and both kinds of HTTP/2", async (t) => {
   const missing = await get(address, "/nothing");
   assert.equal(missing.status, 404);
   assert.equal(missing.body, "404 page not found\n");
+  assert.equal(missing.headers["content-length"], "19");
+  assert.equal(missing.headers["keep-alive"], undefined);
   const http2 = await get2(`http://${address}`, "/health");
   assert.equal(http2.status, 200);
   assert.equal(http2.body, '{"health":"true"}');
@@ -161,6 +163,35 @@ test("the gateway is asked first, streams, and gets upgrades", async (t) => {
   assert.equal(over2.body.length, 500_001);
   assert.equal(await raw(address, upgrade("/v3/watch")), "101 hello");
   assert.match(await raw(address, upgrade("/v3/other")), /^404/);
+});
+
+test("what HTTP/1.1 cannot express is a reset stream", async (t) => {
+  const target = serve(t);
+  const client = new RawClient(await target.listen()).hello();
+  const get = (...more: [string, string][]): [string, string][] => [
+    [":method", "GET"],
+    [":scheme", "http"],
+    ...more,
+  ];
+  client.send(client.headers(1, get([":path", "/a b"]), true));
+  client.send(client.headers(3, get([":path", "/health"], ["x", "\u0001"]), true));
+  client.send(client.headers(5, [[":method", "B D"], ...get([":path", "/"]).slice(1)], true));
+  client.send(
+    client.headers(
+      7,
+      [
+        [":method", "CONNECT"],
+        [":authority", "x"],
+      ],
+      true,
+    ),
+  );
+  for (const id of [1, 3, 5]) assert.equal(await client.resetCode(id), ErrorCode.ProtocolError);
+  assert.equal(await client.resetCode(7), ErrorCode.InternalError);
+  client.send(client.headers(9, get([":path", "/health"]), true));
+  const { body, fields } = await client.answer(9);
+  assert.equal(body.toString(), '{"health":"true"}');
+  assert.equal(fields.get("content-length"), "17");
 });
 
 function upgrade(path: string): string {
@@ -228,6 +259,7 @@ test("TLS: ALPN h2 and http/1.1, no ALPN, and plain text refused in Go's words",
   const { error } = target.warnings[1]!.fields as Record<string, string>;
   assert.match(error!, /^(remote error: tls: (bad certificate|unknown certificate)|EOF)/);
   assert.equal(target.server.failedHandshakes.value, 2);
+  await target.until(() => target.server.connectionCount === 0);
 });
 
 function overTls(address: string, alpn: string[], text: string): Promise<string> {

@@ -20,7 +20,7 @@ import { BufferPool } from "./buffer-pool.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import type { GrpcMetrics } from "./grpc-metrics.ts";
 import { GrpcService } from "./grpc-service.ts";
-import { HttpBridge } from "./http-bridge.ts";
+import { bridge } from "./http-bridge.ts";
 import { type Gateway, Http1Server } from "./http1.ts";
 import { Http2Connection, type Http2Context } from "./http2-connection.ts";
 import type { Http2Stream, StreamSink } from "./http2-stream.ts";
@@ -75,8 +75,10 @@ export class ClientServer {
   readonly #outbox: Outbox;
   readonly #listeners: Listener[] = [];
   readonly #connections = new Set<Http2Connection>();
-  /** Every accepted socket, and when it has to have said what it speaks. */
-  readonly #sockets = new Map<Socket, number>();
+  /** Every accepted connection, also while it is none of ours (TLS handshake, HTTP/1.1). */
+  readonly #sockets = new Set<Socket>();
+  /** Sockets that have not said yet what they speak, and until when they have to. */
+  readonly #undecided = new Map<Socket, number>();
   #timer: Timer | null = null;
   #ticks = 0;
 
@@ -190,71 +192,67 @@ export class ClientServer {
       return;
     }
     this.acceptedConnections.add();
-    this.#sockets.set(socket, this.#options.clock.monotonicMs() + PREFACE_TIMEOUT_MS);
+    this.#sockets.add(socket);
     socket.on("close", () => this.#sockets.delete(socket));
     if (this.#timer === null) this.#startTimer();
     if (!endpoint.acceptsPlain && this.#tls !== null) {
-      this.#decide(socket);
       this.#tls.accept(socket);
       return;
     }
-    sniffProtocol(socket, (protocol, bytes) => this.#onProtocol(socket, endpoint, protocol, bytes));
+    this.#sniff(socket, (protocol, bytes) => {
+      if (protocol === "tls") this.#acceptTls(socket, endpoint, bytes);
+      else this.#serve(socket, protocol, bytes);
+    });
   }
 
-  #onProtocol(socket: Socket, endpoint: Endpoint, protocol: Protocol, bytes: Buffer): void {
-    if (protocol !== "tls") {
-      this.#serve(socket, socket, protocol, bytes);
-      return;
-    }
+  #acceptTls(socket: Socket, endpoint: Endpoint, bytes: Buffer): void {
     if (!endpoint.acceptsTls || this.#tls === null) {
       socket.destroy();
       return;
     }
-    this.#decide(socket);
     // TLS reads the socket's buffer itself: nobody else may.
     socket.pause();
     socket.unshift(bytes);
     this.#tls.accept(socket);
   }
 
-  /** After the handshake: what ALPN says, or the first bytes of a client without it. */
+  /** After the handshake. ALPN has said what follows, but not every client has ALPN. */
   #onSecure(socket: TLSSocket): void {
     socket.on("error", () => socket.destroy());
-    this.#sockets.set(socket, this.#options.clock.monotonicMs() + PREFACE_TIMEOUT_MS);
-    socket.on("close", () => this.#sockets.delete(socket));
-    sniffProtocol(socket, (protocol, bytes) => this.#serve(socket, socket, protocol, bytes));
+    this.#sniff(socket, (protocol, bytes) => this.#serve(socket, protocol, bytes));
   }
 
-  #serve(socket: Socket, key: Socket, protocol: Protocol, bytes: Buffer): void {
+  #sniff(socket: Socket, found: (protocol: Protocol, bytes: Buffer) => void): void {
+    this.#undecided.set(socket, this.#options.clock.monotonicMs() + PREFACE_TIMEOUT_MS);
+    socket.on("close", () => this.#undecided.delete(socket));
+    sniffProtocol(socket, (protocol, bytes) => {
+      this.#undecided.delete(socket);
+      found(protocol, bytes);
+    });
+  }
+
+  #serve(socket: Socket, protocol: Protocol, bytes: Buffer): void {
     const traffic = this.#options.traffic ?? "grpc+http";
-    this.#decide(key);
-    if (protocol === "tls" || protocol === "unknown") {
-      socket.destroy();
-    } else if (protocol === "http2") {
+    if (protocol === "http2") {
       const address = remoteAddressOf(socket);
       const connection = new Http2Connection(this.#context, socket, address, (closed) =>
         this.#connections.delete(closed),
       );
       this.#connections.add(connection);
       connection.receive(bytes);
-    } else if (traffic === "grpc") {
-      socket.destroy();
-    } else {
+    } else if (protocol === "http1" && traffic !== "grpc") {
       socket.unshift(bytes);
       this.#http1.accept(socket);
+    } else {
+      socket.destroy();
     }
-  }
-
-  /** The socket has said what it speaks: its protocol has timeouts of its own. */
-  #decide(socket: Socket): void {
-    this.#sockets.set(socket, Number.POSITIVE_INFINITY);
   }
 
   #open(stream: Http2Stream, head: RequestHead): StreamSink {
     const traffic = this.#options.traffic ?? "grpc+http";
     if (traffic !== "http" && this.#grpc.isGrpc(head)) return this.#grpc.open(stream, head);
     if (traffic === "grpc" || this.#grpc.isMistaken(head)) return this.#grpc.refuse(stream, head);
-    return new HttpBridge(stream, head, this.#http1);
+    return bridge(stream, head, this.#http1);
   }
 
   // ── time ──
@@ -272,7 +270,7 @@ export class ClientServer {
     const isSweep = ++this.#ticks % TICKS_PER_SWEEP === 0;
     for (const connection of this.#connections) connection.tick(nowMs, isSweep);
     if (isSweep) {
-      for (const [socket, untilMs] of this.#sockets) if (nowMs >= untilMs) socket.destroy();
+      for (const [socket, untilMs] of this.#undecided) if (nowMs >= untilMs) socket.destroy();
     }
     this.flush();
   }
@@ -285,6 +283,6 @@ export class ClientServer {
   #cut(): void {
     for (const connection of this.#connections) connection.destroy();
     this.#http1.destroy();
-    for (const socket of this.#sockets.keys()) socket.destroy();
+    for (const socket of this.#sockets) socket.destroy();
   }
 }
