@@ -23,6 +23,13 @@ const snapshot: readonly Command<Session>[] = [
 
 const commands: readonly Command<Session>[] = [
   {
+    name: "completion",
+    arguments: "[bash|zsh|fish|powershell]",
+    short: "Prints a script that completes commands in a shell",
+    withoutFlagsInUsage: true,
+    load: async () => (await import("./completion.ts")).body,
+  },
+  {
     name: "defrag",
     short: "Frees unused space of the database of a member that is stopped",
     load: async () => (await import("./defrag.ts")).body,
