@@ -12,6 +12,9 @@ function expect(condition: boolean, rule: string, detail: () => string): void {
   if (!condition) throw new Violation(`${rule}: ${detail()}`);
 }
 
+/** More than any run reaches. */
+const TERMS_MAX = 1 << 20;
+
 /** There are no more members than that when a cluster begins. */
 const FIRST_ENTRIES_MAX = 5;
 
@@ -26,8 +29,9 @@ interface Committed {
 
 export class Checker {
   readonly #leaders = new Map<number, bigint>();
-  /** By `index:term`: what an entry is, and which one it follows. */
-  readonly #entries = new Map<string, { previousTerm: number; data: Uint8Array }>();
+  /** By index and term: what an entry is, and which one it follows. */
+  readonly #entries = new Map<number, { previousTerm: number; data: Uint8Array }>();
+  readonly #texts = new WeakMap<ConfState, string>();
   readonly #committed = new Map<number, Committed>();
   /** The highest index that any member has applied. */
   committedIndex = 0;
@@ -53,15 +57,15 @@ export class Checker {
   appended(raft: Raft, entries: readonly Entry[]): void {
     let previousTerm = entries.length > 0 ? raft.termAt(entries[0]!.index - 1) : 0;
     for (const { index, term, data } of entries) {
-      const key = `${index}:${term}`;
+      const key = index * TERMS_MAX + term;
       const known = this.#entries.get(key);
       if (known === undefined) this.#entries.set(key, { previousTerm, data });
       else {
         const isSame =
           known.data.length === data.length && known.data.every((b, i) => b === data[i]);
-        expect(isSame, "an index and a term name one entry", () => key);
+        expect(isSame, "an index and a term name one entry", () => `${term}/${index}`);
         const matches = previousTerm < 0 || known.previousTerm === previousTerm;
-        expect(matches, "logs that share an entry share all before it", () => key);
+        expect(matches, "logs that share an entry share all before it", () => `${term}/${index}`);
       }
       previousTerm = term;
     }
@@ -77,7 +81,7 @@ export class Checker {
 
   applied(raft: Raft, entry: Entry, state: number, confState: ConfState): void {
     const known = this.#committed.get(entry.index);
-    const configuration = textOf(confState);
+    const configuration = this.#textOf(confState);
     if (known === undefined) {
       this.#committed.set(entry.index, { entry, state, configuration, term: raft.term });
       this.committedIndex = Math.max(this.committedIndex, entry.index);
@@ -94,6 +98,15 @@ export class Checker {
       const difference = `${configuration}, not ${known.configuration}`;
       return `${raft.id} at ${entry.term}/${entry.index}: ${difference}`;
     });
+  }
+
+  #textOf(confState: ConfState): string {
+    let text = this.#texts.get(confState);
+    if (text === undefined) {
+      text = textOf(confState);
+      this.#texts.set(confState, text);
+    }
+    return text;
   }
 
   /** Once all is quiet, raft knows the same configuration everywhere. */

@@ -10,8 +10,6 @@ import type { Mutation } from "./simulation.ts";
 export interface Mutant {
   readonly name: string;
   readonly mutation: Mutation;
-  /** Where the search begins: shortly before one that is known to show it, if it is rare. */
-  readonly firstSeed?: number;
   /** Plants it; returns how to take it out again. */
   readonly plant: () => () => void;
 }
@@ -27,18 +25,6 @@ export const mutants: readonly Mutant[] = [
   {
     name: "messages leave before what they say is durable",
     mutation: { sendBeforeDurable: true },
-    plant: nothing,
-  },
-  {
-    name: "a follower acknowledges its last index, not what the message covered",
-    firstSeed: 219,
-    mutation: {
-      onSend(raft, message) {
-        if (message.type === MessageType.MsgAppResp && !message.reject) {
-          message.index = raft.lastIndex;
-        }
-      },
-    },
     plant: nothing,
   },
   {

@@ -29,6 +29,8 @@ export interface AppliedState {
 
 export interface MemberSettings {
   readonly raft: Omit<RaftOptions, "id" | "restored">;
+  /** Every other member asks before it campaigns: operators may turn that off one by one. */
+  readonly isPreVoteMixed: boolean;
   readonly below: (bound: number) => number;
   readonly checker: Checker;
   readonly compactEvery: number;
@@ -80,9 +82,10 @@ export class SimulatedMember {
   }
 
   #open(): Raft {
-    const { raft, restoreHardState } = this.#settings;
+    const { raft, restoreHardState, isPreVoteMixed } = this.#settings;
     return new Raft({
       ...raft,
+      preVote: isPreVoteMixed ? this.id % 2n === 0n : raft.preVote,
       id: this.id,
       restored: {
         hardState: restoreHardState?.(this.#hardState) ?? this.#hardState,
@@ -215,11 +218,9 @@ function mix(value: number, entry: Entry): number {
 }
 
 export function bytesOf(value: number): Uint8Array {
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setUint32(0, value);
-  return bytes;
+  return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
 }
 
 export function numberOf(bytes: Uint8Array): number {
-  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
+  return ((bytes[0]! << 24) | (bytes[1]! << 16) | (bytes[2]! << 8) | bytes[3]!) >>> 0;
 }

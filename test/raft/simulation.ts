@@ -174,6 +174,11 @@ export class Simulation {
     throw new Violation(`progress once faults stop: none in ${RECOVERY_ROUNDS_MAX} rounds`);
   }
 
+  /** Ids are given out in order. */
+  #memberOf(id: bigint): SimulatedMember | undefined {
+    return this.#members[Number(id) - 1];
+  }
+
   #newestLeader(): SimulatedMember | undefined {
     let newest: SimulatedMember | undefined;
     for (const member of this.#members) {
@@ -264,6 +269,8 @@ export class Simulation {
       raft.transferLeadership(BigInt(this.#below(this.#members.length) + 1));
     } else if (dice === 34) {
       member.saveState();
+    } else if (dice === 35 && this.#below(5) === 0) {
+      raft.campaign();
     }
     if (this.#below(1000) < this.#faults.changePermille && raft.isLeader) this.#change(member);
   }
@@ -342,7 +349,7 @@ export class Simulation {
 
   /** The transport tells its raft what became of a message, as far as it knows. */
   #report(message: Message, isDelivered: boolean): void {
-    const sender = this.#members.find(({ id }) => id === message.from);
+    const sender = this.#memberOf(message.from);
     if (sender === undefined || !sender.isUp) return;
     if (!isDelivered) sender.raft.reportUnreachable(message.to);
     if (message.type === MessageType.MsgSnap) sender.raft.reportSnapshot(message.to, isDelivered);
@@ -357,7 +364,7 @@ export class Simulation {
       const at = this.#below(left);
       const { message } = due[at]!;
       due[at] = due[left - 1]!;
-      const target = this.#members.find(({ id }) => id === message.to);
+      const target = this.#memberOf(message.to);
       const isUp = target?.isUp === true;
       if (isUp) {
         target.raft.step(message);
@@ -412,6 +419,7 @@ function drawSettings(
       randomBelow: below,
       log: silentLogger,
     },
+    isPreVoteMixed: below(4) === 0,
     below,
     checker,
     compactEvery: below(3) === 0 ? 5 : 20 + below(100),
