@@ -359,7 +359,30 @@ test("a failed write or sync is fatal, whichever it is", () => {
       assert.notEqual(h.fatal, undefined, `${kind} ${n}`);
       assert.equal(isDone, false);
       assert.equal(h.backend.durableAppliedIndex, 0);
+      h.backend.close(() => {
+        isDone = true;
+      });
+      h.world.runFor(1000);
+      assert.equal(isDone, true, "whoever ends the process is not kept waiting");
     }
+  }
+});
+
+test("what is read at the start cannot vanish any more", () => {
+  const h = new Harness();
+  h.disk.syncMs = [100, 101];
+  h.putRecord(1, 0, "a");
+  h.backend.setApplied(1, 1);
+  h.backend.commit();
+  // The meta page is written, its sync is under way, and the process is killed.
+  h.world.runFor(150);
+  assert.equal(h.backend.durableAppliedIndex, 0);
+  h.disk.kill();
+  h.backend = Backend.open(h.options);
+  assert.equal(h.backend.durableAppliedIndex, 1);
+  for (let i = 0; i < 50; i++) {
+    const disk = h.disk.crashedCopy(h.options.clock, h.world.random.fork(`copy ${i}`));
+    assert.equal(Backend.open({ ...h.options, disk }).appliedIndex, 1);
   }
 });
 
@@ -479,7 +502,7 @@ test("defragmenting gives the free pages back and keeps everything", () => {
 });
 
 test("defragmenting takes along what is written meanwhile", () => {
-  for (const seed of [1, 2, 3, 4, 5]) {
+  for (const seed of [1, 2, 3]) {
     const h = new Harness(seed, { batchIntervalMs: 0.2, batchLimit: 50 });
     let main = 0;
     const random = h.world.random.fork("test");
@@ -492,7 +515,7 @@ test("defragmenting takes along what is written meanwhile", () => {
       if (old > 0 && old % 3 !== 0) h.backend.deleteRecord(old, 0, false);
       h.backend.setApplied(main, 1);
     };
-    for (let i = 0; i < 3000; i++) apply();
+    for (let i = 0; i < 1500; i++) apply();
     const snapshot = h.snapshot();
     h.disk.writeMs = [1, 20];
     let isDone = false;
@@ -505,7 +528,7 @@ test("defragmenting takes along what is written meanwhile", () => {
       for (let i = 0; i < 20 * seed; i++) apply();
       assert.ok(main < 100_000, "it comes to an end");
     }
-    assert.ok(main > 3500, `${main}`);
+    assert.ok(main > 2000, `${main}`);
     const [records, users] = [h.records(), h.entries("auth")];
     h.commit();
     assert.deepEqual(h.records(), records);
@@ -550,7 +573,7 @@ test("a defragmentation that fails leaves the database as it was", () => {
 });
 
 test("closing during a defragmentation does both or one, and loses nothing", () => {
-  for (let delay = 0; delay < 4; delay += 0.25) {
+  for (let delay = 0; delay < 4; delay += 0.5) {
     const h = new Harness(7);
     for (let main = 1; main <= 3000; main++) h.putRecord(main, 0, "value ".repeat(60));
     h.commit();

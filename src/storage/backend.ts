@@ -275,6 +275,10 @@ export class Backend {
 
   /** Commits and closes the file; snapshots that are still open keep it for themselves. */
   close(done: () => void): void {
+    if (this.#state === "failed") {
+      this.#clock.endOfTurn(done);
+      return;
+    }
     assert(this.#state === "open", "the backend is closed twice");
     this.#defragmentation?.cancel();
     this.commit(() => {
@@ -296,7 +300,7 @@ export class Backend {
   }
 
   #touch(): void {
-    assert(this.#state === "open", "a change after the end");
+    assert(this.#state === "open" || this.#state === "failed", "a change after the end");
     if (this.#timer !== undefined || this.#isCutWanted) return;
     this.#timer = this.#clock.after(this.#options.batchIntervalMs, () => {
       this.#timer = undefined;

@@ -17,6 +17,7 @@ import {
   readHeader,
   viewOf,
 } from "./page.ts";
+import { PageSet } from "./page-set.ts";
 
 interface Key {
   readonly bytes: Uint8Array;
@@ -43,8 +44,8 @@ class Check {
   readonly #source: PageSource;
   readonly #pageSize: number;
   readonly #pageCount: number;
-  readonly #reached = new Map<number, string>();
-  readonly #free = new Set<number>();
+  readonly #reached = new PageSet();
+  readonly #free = new PageSet();
   /** Of the last leaf in the bucket under way. */
   #lastKey: Key | null = null;
   #leafDepth = 0;
@@ -70,7 +71,7 @@ class Check {
       if (page >= this.#pageCount) this.#report(page, `${what} beyond the high-water mark`);
       if (this.#reached.has(page)) this.#report(page, "is referred to more than once");
       if (this.#free.has(page)) this.#report(page, `${what} page is free`);
-      this.#reached.set(page, what);
+      this.#reached.add(page);
     }
   }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { checkState } from "./check.ts";
 import { Db, emptyFile } from "./db.ts";
 import { encodeMetaPage } from "./meta.ts";
 import { PageFlag, type PageSource, viewOf, writeHeader, writeUint64 } from "./page.ts";
@@ -85,6 +86,63 @@ test("a freelist that cannot be right is refused", () => {
   const tooLong = fileWithFreelist([5], 10, false);
   viewOf(tooLong).setUint32(4 * 4096 + 12, 6, true);
   assert.throws(() => freeOf(tooLong), /freelist: too long/);
+});
+
+/** Twelve gigabytes, of which only the pages that were written take memory. */
+class SparseFile implements PageSource {
+  readonly #pages = new Map<number, Uint8Array>();
+
+  sizeBytes(): number {
+    return 3e6 * 4096;
+  }
+
+  read(target: Uint8Array, position: number): number {
+    for (let at = 0; at < target.length; ) {
+      const offset = (position + at) % 4096;
+      const length = Math.min(4096 - offset, target.length - at);
+      const page = this.#pages.get(Math.floor((position + at) / 4096)) ?? new Uint8Array(4096);
+      target.set(page.subarray(offset, offset + length), at);
+      at += length;
+    }
+    return target.length;
+  }
+
+  write(bytes: Uint8Array, position: number): void {
+    for (let at = 0; at < bytes.length; at += 4096) {
+      this.#pages.set((position + at) / 4096, bytes.slice(at, at + 4096));
+    }
+  }
+}
+
+test("pages eleven gigabytes into the file are as good as others", () => {
+  const file = new SparseFile();
+  const pageCount = 2_900_000;
+  const meta = { pageSize: 4096, root: pageCount - 1, sequence: 0, freelist: -1, pageCount };
+  const leaf = new Uint8Array(4096);
+  const header = { id: meta.root, flags: PageFlag.leaf, count: 0, overflow: 0 };
+  writeHeader(viewOf(leaf), 0, header);
+  file.write(leaf, meta.root * 4096);
+  for (const txid of [6, 7]) file.write(encodeMetaPage({ ...meta, txid }), (txid % 2) * 4096);
+  let db = new Db(file, { freelistType: "map" });
+  assert.equal(db.freelist.freePageCount, pageCount - 3);
+  // What is free lies below; take that away, so that new pages come at the end.
+  while (db.freelist.freePageCount > 0) assert.notEqual(db.freelist.allocateUpTo(1e9), null);
+  const value = new Uint8Array(50_000).fill(7);
+  for (const key of ["a", "b", "c"]) {
+    const tx = db.begin();
+    const bytes = Buffer.concat([Buffer.from(key), value]);
+    tx.bucket("key").put(bytes, 0, 1, value.length);
+    tx.rebalance();
+    const { runs, metaPage, metaPosition, sizeBytes } = tx.spill();
+    assert.ok(sizeBytes > pageCount * 4096);
+    for (const run of runs) file.write(run.bytes, run.page * 4096);
+    file.write(metaPage, metaPosition);
+    db.committed(tx);
+    assert.deepEqual(checkState(file, db.view.meta), []);
+  }
+  db = new Db(file, { freelistType: "array" });
+  assert.deepEqual(db.view.bucket("key")?.get(Buffer.from("b")), Buffer.from(value));
+  assert.ok(db.view.bucket("key")!.header.root > pageCount);
 });
 
 test("pages that refer to each other in a circle are refused", () => {
