@@ -20,6 +20,7 @@ class Harness {
     this.world = new SimWorld(seed);
     const { clock, disk } = this.world.machine(1n).start();
     disk.makeDirectory("/data");
+    disk.syncDirectory("/");
     this.options = {
       disk,
       clock,
