@@ -46,6 +46,8 @@ export class OutputBuffer {
     this.flush();
     if (this.bytes.length < size) {
       this.#pool.give(this.bytes);
+      // TLS never takes a write at once, but mostly has done so by the next turn.
+      if (this.#inFlight.length > 0 && this.#sink.writableLength === 0) this.#reclaim();
       this.bytes = this.#pool.take(size);
     }
   }
@@ -61,7 +63,6 @@ export class OutputBuffer {
     const backlogBytes = this.#sink.writableLength;
     if (backlogBytes === 0) {
       this.#pool.give(bytes);
-      if (this.#inFlight.length > 0) this.#reclaim();
     } else {
       this.#inFlight.push(bytes);
       this.isBacklogged = backlogBytes > SOCKET_BACKLOG_BYTES_MAX;

@@ -1,0 +1,218 @@
+// A connection on a socket that is none: any bytes, cut anywhere.
+
+import assert from "node:assert/strict";
+import { EventEmitter } from "node:events";
+import type { Socket } from "node:net";
+import { test } from "node:test";
+import fc from "fast-check";
+import { frame, grpcHeaders, headerBlock, message, uint32 } from "../../test/net/raw-client.ts";
+import { SteppedClock } from "../../test/net/stepped-clock.ts";
+import { answer, sendBytes } from "../../test/net/test-server.ts";
+import { silentLogger } from "../base/log.ts";
+import type { Method } from "../wire/rpc.ts";
+import { BufferPool } from "./buffer-pool.ts";
+import { ByteBudget } from "./byte-budget.ts";
+import { Flag, FrameType, Setting } from "./frames.ts";
+import { GrpcService } from "./grpc-service.ts";
+import { Http2Connection, type Http2Context } from "./http2-connection.ts";
+import { defaultLimits } from "./limits.ts";
+import { Outbox } from "./outbox.ts";
+
+class FakeSocket extends EventEmitter {
+  writableLength = 0;
+  isEnded = false;
+  readonly written: Buffer[] = [];
+
+  write(bytes: Uint8Array): boolean {
+    assert.equal(this.isEnded, false, "nothing is written after the end");
+    this.written.push(Buffer.from(bytes));
+    return true;
+  }
+
+  end(): void {
+    this.isEnded = true;
+  }
+
+  pause(): void {}
+  resume(): void {}
+  destroy(): void {
+    this.isEnded = true;
+  }
+}
+
+const methods = new Map<string, Method>([
+  ["/test.T/Echo", { kind: "unary", handle: (call, ...view) => answer(call, ...view) }],
+  ["/test.T/Hold", { kind: "unary", handle() {} }],
+  [
+    "/test.T/Bidi",
+    {
+      kind: "bidi-stream",
+      open: (call) => ({
+        onMessage: (bytes, start, end) => sendBytes(call, bytes.slice(start, end)),
+        onEnd: () => call.end(),
+        onCancel() {},
+      }),
+    },
+  ],
+]);
+
+class Bench {
+  readonly socket = new FakeSocket();
+  readonly clock = new SteppedClock();
+  readonly context: Http2Context;
+  readonly connection: Http2Connection;
+
+  constructor() {
+    const grpc = new GrpcService(methods, 100_000);
+    this.context = {
+      clock: this.clock,
+      log: silentLogger,
+      limits: { ...defaultLimits, concurrentStreamsMax: 10 },
+      outbox: new Outbox(this.clock),
+      pool: new BufferPool(),
+      queuedTotal: new ByteBudget(1 << 20),
+      requestTotal: new ByteBudget(1 << 20),
+      goAwayCounts: new Float64Array(14),
+      open: (stream, head) =>
+        grpc.isGrpc(head) ? grpc.open(stream, head) : grpc.refuse(stream, head),
+    };
+    const socket = this.socket as unknown as Socket;
+    this.connection = new Http2Connection(this.context, socket, "peer", () => {});
+  }
+
+  get output(): Buffer {
+    return Buffer.concat(this.socket.written);
+  }
+
+  close(): void {
+    this.connection.destroy();
+    assert.equal(this.context.queuedTotal.usedBytes, 0);
+    assert.equal(this.context.requestTotal.usedBytes, 0);
+    assert.equal(this.connection.streamCount, 0);
+  }
+}
+
+const hello = frame(FrameType.Settings, 0, 0);
+
+const streamId = fc.constantFrom(0, 1, 1, 3, 3, 5, 2, 7, 0x7fff_ffff);
+const anyFrame = fc
+  .tuple(fc.integer({ min: 0, max: 11 }), fc.integer({ min: 0, max: 255 }), streamId)
+  .chain(([type, flags, id]) =>
+    fc.uint8Array({ maxLength: 40 }).map((payload) => frame(type, flags, id, payload)),
+  );
+const path = fc.constantFrom("/test.T/Echo", "/test.T/Hold", "/test.T/Bidi", "/no/such");
+const goodHeaders = fc
+  .tuple(streamId, path, fc.boolean())
+  .map(([id, name, isEnd]) =>
+    frame(FrameType.Headers, isEnd ? 5 : 4, id, headerBlock(grpcHeaders(name))),
+  );
+const goodData = fc
+  .tuple(streamId, fc.uint8Array({ maxLength: 50 }), fc.boolean())
+  .map(([id, body, isEnd]) => frame(FrameType.Data, isEnd ? 1 : 0, id, message(body)));
+const window = fc
+  .tuple(streamId, fc.integer({ min: 1, max: 100 }))
+  .map(([id, bytes]) => frame(FrameType.WindowUpdate, 0, id, uint32(bytes)));
+const settings = fc
+  .tuple(fc.constantFrom(1, 3, 4, 5, 6), fc.constantFrom(0, 1, 50, 16_384, 65_535, 1 << 24))
+  .map(([id, value]) =>
+    frame(FrameType.Settings, 0, 0, Buffer.concat([Buffer.from([0, id]), uint32(value)])),
+  );
+const anything = fc.oneof(
+  { weight: 3, arbitrary: goodHeaders },
+  { weight: 3, arbitrary: goodData },
+  { weight: 1, arbitrary: window },
+  { weight: 1, arbitrary: settings },
+  { weight: 1, arbitrary: anyFrame },
+);
+
+test("no frames break anything, and nothing is left behind", () => {
+  fc.assert(
+    fc.property(fc.array(anything, { maxLength: 40 }), fc.boolean(), (frames, isSlow) => {
+      const bench = new Bench();
+      bench.socket.writableLength = isSlow ? 2 << 20 : 0;
+      bench.connection.receive(hello);
+      for (const one of frames) bench.connection.receive(one);
+      bench.socket.writableLength = 0;
+      bench.socket.emit("drain");
+      for (let at = 0; at < 30; at++) {
+        bench.clock.advance(100);
+        bench.connection.tick(bench.clock.monotonicMs(), at % 10 === 0);
+      }
+      bench.close();
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test("no bytes break anything", () => {
+  fc.assert(
+    fc.property(fc.array(fc.uint8Array({ maxLength: 100 }), { maxLength: 10 }), (chunks) => {
+      const bench = new Bench();
+      bench.connection.receive(hello);
+      for (const chunk of chunks) bench.connection.receive(chunk);
+      bench.close();
+    }),
+    { numRuns: 500 },
+  );
+});
+
+function session(): Buffer {
+  const block = headerBlock(grpcHeaders("/test.T/Bidi"));
+  const large = Buffer.concat([Buffer.from([0, Setting.InitialWindowSize]), uint32(100)]);
+  return Buffer.concat([
+    hello,
+    frame(FrameType.Headers, Flag.EndHeaders, 1, headerBlock(grpcHeaders("/test.T/Echo"))),
+    frame(FrameType.Data, 0, 1, message(Buffer.alloc(3000, 1)).subarray(0, 2000)),
+    frame(FrameType.Headers, 0, 3, block.subarray(0, 20)),
+    frame(FrameType.Continuation, 0, 3, block.subarray(20, 21)),
+    frame(FrameType.Continuation, Flag.EndHeaders, 3, block.subarray(21)),
+    frame(FrameType.Data, 0, 3, message(Buffer.from("one"))),
+    frame(FrameType.Settings, 0, 0, large),
+    frame(FrameType.Data, 1, 1, message(Buffer.alloc(3000, 1)).subarray(2000)),
+    frame(FrameType.Data, 1, 3, message(Buffer.from("two"))),
+    frame(FrameType.WindowUpdate, 0, 1, uint32(5000)),
+    frame(FrameType.Ping, 0, 0, Buffer.from("12345678")),
+  ]);
+}
+
+test("the answers do not depend on where the input is cut", () => {
+  const whole = new Bench();
+  whole.connection.receive(session());
+  assert.equal(
+    whole.context.goAwayCounts.reduce((sum, count) => sum + count),
+    0,
+  );
+  assert.equal(whole.connection.streamCount, 0, "all calls are answered");
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 1, max: 400 }), { maxLength: 50 }), (sizes) => {
+      const bench = new Bench();
+      const bytes = session();
+      let at = 0;
+      for (const size of sizes) {
+        bench.connection.receive(bytes.subarray(at, at + size));
+        at += size;
+      }
+      if (at < bytes.length) bench.connection.receive(bytes.subarray(at));
+      assert.ok(bench.output.equals(whole.output));
+      bench.close();
+    }),
+  );
+});
+
+test("answers of one input are one write; later ones are flushed once per turn", async () => {
+  const bench = new Bench();
+  bench.connection.receive(hello);
+  const before = bench.socket.written.length;
+  const block = headerBlock(grpcHeaders("/test.T/Echo"));
+  const requests = [1, 3, 5].flatMap((id) => [
+    frame(FrameType.Headers, Flag.EndHeaders, id, block),
+    frame(FrameType.Data, 1, id, message(Buffer.from("x"))),
+  ]);
+  bench.connection.receive(Buffer.concat(requests));
+  assert.equal(bench.socket.written.length, before + 1);
+  bench.connection.drain();
+  assert.equal(bench.socket.written.length, before + 1, "waits for the end of the turn");
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(bench.socket.written.length, before + 2);
+  bench.close();
+});
