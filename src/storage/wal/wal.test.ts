@@ -210,7 +210,7 @@ describe("Wal", () => {
     });
     assert.throws(() => wal.append([entry(2)], undefined, true, () => {}), /one append/);
     wal.saveSnapshot({ index: 1, term: 1, confState }, () => seen.push("snapshot 1"));
-    assert.throws(() => wal.close(), /while it is written/);
+    assert.throws(() => wal.close(), /while it is appended to/);
     bench.world.runFor(100);
     wal.saveSnapshot({ index: 2, term: 1, confState }, () => seen.push("snapshot 2"));
     wal.append([entry(3)], state(1, 2), true, () => seen.push("append 3"));
@@ -232,6 +232,32 @@ describe("Wal", () => {
       validSnapshots(bench.disk, "/m/wal").map(({ index }) => index),
       [0, 1, 2],
     );
+  });
+
+  it("writes a snapshot record that is under way at the end, and forgets a later one", () => {
+    const bench = new Bench();
+    const wal = bench.create();
+    bench.append(wal, [entry(1), entry(2)], state(1, 2));
+    const seen: number[] = [];
+    wal.saveSnapshot({ index: 1, term: 1, confState }, () => seen.push(1));
+    wal.close();
+    wal.saveSnapshot({ index: 2, term: 1, confState }, () => seen.push(2));
+    bench.world.runFor(100);
+    assert.deepEqual(seen, [1]);
+    const { contents } = bench.open();
+    assert.deepEqual(
+      contents.snapshots.map(({ index }) => index),
+      [0, 1],
+    );
+  });
+
+  it("can be closed by whom it tells that an append is done", () => {
+    const bench = new Bench();
+    const wal = bench.create();
+    wal.append([entry(1)], undefined, true, () => wal.close());
+    wal.saveSnapshot({ index: 1, term: 1, confState }, () => assert.fail("it is closed"));
+    bench.world.runFor(100);
+    assert.equal(bench.open().contents.entries.length, 1);
   });
 
   it("starts behind a snapshot, with its configuration, and refuses one it does not hold", () => {

@@ -87,6 +87,8 @@ export class Wal {
   #isAppending = false;
   #isWriting = false;
   #isPurging = false;
+  #isClosed = false;
+  #areFilesClosed = false;
   #waiting: Group | undefined;
   #done: Done | undefined;
   #writeBeganMs = 0;
@@ -178,7 +180,7 @@ export class Wal {
     mustSync: boolean,
     done: Done,
   ): void {
-    assert(!this.#isAppending, "one append at a time");
+    assert(!this.#isAppending && !this.#isClosed, "one append at a time, and none at the end");
     if (this.#failure !== undefined) {
       done(this.#failure);
       return;
@@ -200,6 +202,7 @@ export class Wal {
   saveSnapshot(snapshot: SnapshotRecord, done: Done): void {
     const isComplete = snapshot.index === 0 || snapshot.confState !== undefined;
     assert(isComplete, "a snapshot record has the configuration");
+    if (this.#isClosed) return;
     if (this.#failure !== undefined) {
       done(this.#failure);
       return;
@@ -238,9 +241,18 @@ export class Wal {
     }
   }
 
-  /** Writes what is kept back, waiting for it. Nothing may be under way. */
+  /**
+   * Writes what is kept back, waiting for it. No append may be under way; a snapshot record that is
+   * will still be written, and one that comes later is forgotten: the member has stopped.
+   */
   close(): void {
-    assert(!this.#isWriting, "close of a log while it is written");
+    assert(!this.#isAppending, "close of a log while it is appended to");
+    this.#isClosed = true;
+    if (!this.#isWriting) this.#closeFiles();
+  }
+
+  #closeFiles(): void {
+    this.#areFilesClosed = true;
     this.#next?.close();
     if (this.#stateIsBuffered && this.#failure === undefined) {
       this.#encoder.reset();
@@ -330,8 +342,11 @@ export class Wal {
       done(error);
     }
     for (const snapshotDone of snapshotsDone) snapshotDone(error);
+    // `done` may have begun the next write, or closed the log.
+    if (this.#isWriting || this.#areFilesClosed) return;
     if (this.#failure !== undefined) this.#refuse(this.#failure);
-    else if (!this.#isWriting) this.#writeWaiting();
+    else this.#writeWaiting();
+    if (this.#isClosed && !this.#isWriting) this.#closeFiles();
   }
 
   #writeWaiting(): void {
