@@ -13,12 +13,7 @@ import { putCostOf, txnCostBytes } from "../state/quota.ts";
 import { Errors } from "../wire/errors.ts";
 import { RequestField } from "../wire/internal-raft-request.ts";
 import { PutView, RangeView, readPut, readRange } from "../wire/kv-requests.ts";
-import {
-  sizePutAnswer,
-  sizeRangeAnswer,
-  writePutAnswer,
-  writeRangeAnswer,
-} from "../wire/kv-responses.ts";
+import { sizePutAnswer, writePutAnswer } from "../wire/kv-responses.ts";
 import {
   type CompactionResponseInit,
   type DeleteRangeResponseInit,
@@ -38,6 +33,7 @@ import { ProposalAnswer } from "./proposal-answer.ts";
 import { RangeAnswer } from "./range-answer.ts";
 import { rangeStreamMethod } from "./range-stream.ts";
 import { type Encoder, send } from "./send.ts";
+import { sendRange } from "./send-range.ts";
 import { isSlow, warnSlow } from "./slow-requests.ts";
 
 const deleteRange: Encoder<DeleteRangeResponseInit> = {
@@ -204,14 +200,6 @@ export class KvService {
       fail: (error) => call.fail(error),
     });
   };
-}
-
-export function sendRange(member: Member, call: UnaryCall, result: RangeResult): void {
-  const { header, term } = member;
-  const { revision, kvs, more, total } = result;
-  const at = call.reserve(sizeRangeAnswer(header, revision, term, kvs, more, total));
-  writeRangeAnswer(call.buffer, at, header, revision, term, kvs, more, total);
-  call.send();
 }
 
 class PutAnswer implements Waiter {

@@ -5,7 +5,7 @@ import type { Member } from "../server/member.ts";
 import { RangeCursor, RangeResult } from "../state/mvcc/range.ts";
 import type { RangeView } from "../wire/kv-requests.ts";
 import type { UnaryCall } from "../wire/rpc.ts";
-import { sendRange } from "./kv.ts";
+import { sendRange } from "./send-range.ts";
 import { isSlow, warnSlow } from "./slow-requests.ts";
 
 /** Keys read in one go: about 2 ms from cold pages, and most ranges are smaller. */

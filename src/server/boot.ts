@@ -1,6 +1,6 @@
 // From a data directory to the parts of a member, for a first start and for every later one.
 //
-//   no WAL   ids from the configuration ─► WAL with metadata ─► raft.bootstrap: one entry per member
+//   no WAL   ids from the configuration ─► WAL with metadata ─► raft.bootstrap
 //   WAL      newest valid snapshot record ─► entries after it ─► raft, applied = backend's index
 //
 // The database may be ahead of the log's commit index, which is not synced on its own; it is never
@@ -15,7 +15,7 @@ import { encodeMember, idText } from "../state/members/member-json.ts";
 import { State } from "../state/state.ts";
 import { Backend } from "../storage/backend.ts";
 import { DataDir } from "../storage/data-dir.ts";
-import { validSnapshots, type WalSnapshot } from "../storage/wal/read-log.ts";
+import { NO_SNAPSHOT, readLog, validSnapshots, type WalSnapshot } from "../storage/wal/read-log.ts";
 import { Wal, type WalOptions } from "../storage/wal/wal.ts";
 import { decodeMetadata, encodeMetadata } from "../wire/messages/etcdserver.ts";
 import { clusterIdOf, memberIdOf } from "./identity.ts";
@@ -78,13 +78,22 @@ export function boot(parts: BootParts): Booted {
     directory: dataDir.walDirectory,
     durable: !options.unsafeNoFsync,
   };
-  const booted = dataDir.hasWal
-    ? restart(parts, walOptions, { backend, state, dataDir })
-    : begin(parts, walOptions, backend);
+  const booted =
+    dataDir.hasWal && !wasNeverBegun(walOptions, backend)
+      ? restart(parts, walOptions, { backend, state, dataDir })
+      : begin(parts, walOptions, backend);
   return { ...booted, backend, state, dataDir };
 }
 
 type Agreement = Pick<Booted, "memberId" | "clusterId" | "wal" | "raft" | "snapshotIndex">;
+
+/** A first start that a crash cut short: nothing was agreed, so it is made again. */
+function wasNeverBegun({ disk, directory }: WalOptions, backend: Backend): boolean {
+  if (backend.appliedIndex > 0) return false;
+  const { contents } = readLog(disk, directory, NO_SNAPSHOT);
+  const { hardState, snapshots } = contents;
+  return (hardState === undefined || hardState.term === 0) && snapshots.length <= 1;
+}
 
 function begin(parts: BootParts, walOptions: WalOptions, backend: Backend): Agreement {
   const { options, log } = parts;

@@ -37,6 +37,7 @@ export class Loop {
   /** Of `#current.committed`: how many have been applied. */
   #appliedCount = 0;
   #durableIndex: number;
+  #isLeader = false;
   #written = true;
   #isBeginning = false;
   #scheduled = false;
@@ -81,9 +82,14 @@ export class Loop {
     while (this.#raft.hasReady() && !this.#stopped) {
       const ready = this.#raft.ready();
       this.#current = ready;
+      // Once: the role may change while the disk writes, and then nobody or both would send.
+      this.#isLeader = this.#raft.isLeader;
       this.#appliedCount = 0;
       if (ready.softState !== undefined || ready.readStates.length > 0) this.#hooks.news(ready);
-      if (ready.messages.length > 0 && this.#raft.isLeader) this.#hooks.send(ready);
+      if (ready.messages.length > 0 && this.#isLeader) this.#hooks.send(ready);
+      // What replaces the end of the log is not durable yet, whatever stood there before.
+      const first = ready.entries[0];
+      if (first !== undefined) this.#durableIndex = Math.min(this.#durableIndex, first.index - 1);
       this.#written = true;
       if (ready.entries.length > 0 || ready.hardState !== undefined) {
         this.#written = false;
@@ -117,7 +123,7 @@ export class Loop {
   #finish(ready: Ready): void {
     // A follower votes and counts by the configuration it has applied, so that comes first.
     if (ready.committed.some(isConfChange)) this.#applyDurable(ready);
-    if (ready.messages.length > 0 && !this.#raft.isLeader) this.#hooks.send(ready);
+    if (ready.messages.length > 0 && !this.#isLeader) this.#hooks.send(ready);
     this.#applyDurable(ready);
     assert(this.#appliedCount === ready.committed.length, "committed entries are durable here");
     this.#raft.advance(ready);

@@ -116,9 +116,8 @@ export class Member implements LoopHooks {
   start(): void {
     this.#scheduleTick();
     this.compactor.wake();
-    // Nobody else can lead: there is nothing to wait for.
-    if (this.members.all().length <= 1) this.#raft.campaign();
     this.#loop.wake();
+    this.#campaignIfAlone();
   }
 
   // --- what the API asks
@@ -265,6 +264,7 @@ export class Member implements LoopHooks {
   }
 
   applied(): void {
+    if (!this.hasLeader) this.#campaignIfAlone();
     this.#reads.applied();
     this.#snapshots.applied(this.backend.appliedIndex, this.#raft.term);
     this.#parts.onAnswered();
@@ -276,6 +276,15 @@ export class Member implements LoopHooks {
   }
 
   // ---
+
+  /**
+   * Nobody else can lead: there is nothing to wait for. Refused by raft while changes of the
+   * configuration wait to be applied, so it is tried again after they are.
+   */
+  #campaignIfAlone(): void {
+    const { voters } = this.members.confState();
+    if (voters.length === 1 && voters[0] === this.id) this.#raft.campaign();
+  }
 
   #applyNormal(entry: Entry): void {
     const beganMs = this.clock.monotonicMs();

@@ -24,7 +24,7 @@ export interface Waiter {
   fail(error: RpcError): void;
 }
 
-/** Committed but not yet applied entries above which new ones are refused (etcd: maxGapBetween…). */
+/** New entries are refused while more committed ones wait to be applied (etcd: maxGap…). */
 const APPLY_BACKLOG_MAX = 5000;
 /** Requests held while no leader is known; beyond it they are refused at once. */
 const LEADERLESS_QUEUE_MAX = 5000;

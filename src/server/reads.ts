@@ -3,7 +3,7 @@
 // is confirmed. All reads that arrive before a round starts share it:
 //
 //   confirm() ──► next ──(round starts)──► raft.readIndex(id) ──► read index known
-//                                                └──► waiting for appliedIndex ≥ read index ──► ready
+//                                                └──► waiting for appliedIndex ≥ it ──► ready
 //
 // In a cluster of one the leader confirms itself, and as entries are applied in the very turn in
 // which they commit, nearly every read is ready at once, without an object.

@@ -1,4 +1,4 @@
-// What only the running process knows, for /metrics and /debug/vars: from Node and, on Linux, /proc.
+// What only the running process knows, for /metrics and /debug/vars: from Node and /proc.
 
 import { readdirSync, readFileSync } from "node:fs";
 import type { Metric, Sample } from "../../api/exposition.ts";
