@@ -6,6 +6,7 @@ import { BucketView, readBucketHeader } from "./bucket.ts";
 import type { FreelistType, Span } from "./free-spans.ts";
 import { Freelist } from "./freelist.ts";
 import { encodeMetaPage, FREELIST_ABSENT, type Meta, readMetas } from "./meta.ts";
+import { BlockPool } from "./output.ts";
 import {
   BoltError,
   BUCKET_ELEMENT,
@@ -70,6 +71,7 @@ export class Db {
   readonly pageSize: number;
   readonly cache: PageCache;
   readonly freelist: Freelist;
+  readonly blocks: BlockPool = new BlockPool();
   readonly #source: PageSource;
   #view: View;
   #tx: Tx | undefined;
@@ -114,11 +116,12 @@ export class Db {
     return this.#tx;
   }
 
-  /** The meta page of the transaction is durable: it is now the last state. */
+  /** The transaction is durable: it is the last state now. Nobody reads its runs any more. */
   committed(tx: Tx): void {
     assert(tx === this.#tx, "another transaction is under way");
     this.#tx = undefined;
     for (const { start, count } of tx.output.written) this.cache.forget(start, count);
+    this.blocks.give(tx.output.blocks);
     this.#view = new View(this.cache, tx.newMeta);
   }
 

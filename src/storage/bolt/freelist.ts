@@ -16,13 +16,18 @@ import { PageSet } from "./page-set.ts";
 
 interface FreedRun extends Span {
   readonly allocatedBy: number;
+  readonly freedBy: number;
 }
 
 export class Freelist {
   readonly #free: FreeSpans;
   /** Free and pending pages, to notice a page that is freed twice. */
   readonly #unused = new PageSet();
-  #pending = new Map<number, FreedRun[]>();
+  /** Freed since the last release. */
+  #pending: FreedRun[] = [];
+  /** What a reader needs; looked at again only when one has left. */
+  #held: FreedRun[] = [];
+  #readerHasLeft = false;
   readonly #readers = new Map<number, number>();
   readonly #allocatedBy = new Map<number, number>();
 
@@ -71,26 +76,25 @@ export class Freelist {
     this.#unused.addNew(start, count);
     const allocatedBy = this.#allocatedBy.get(start) ?? 0;
     this.#allocatedBy.delete(start);
-    let runs = this.#pending.get(txid);
-    if (runs === undefined) this.#pending.set(txid, (runs = []));
-    runs.push({ start, count, allocatedBy });
+    this.#pending.push({ start, count, allocatedBy, freedBy: txid });
   }
 
   /** To be called when a write transaction begins. */
   release(): void {
-    if (this.#pending.size === 0) return;
+    const candidates = this.#pending;
+    this.#pending = [];
+    if (this.#readerHasLeft) {
+      for (const run of this.#held) candidates.push(run);
+      this.#held = [];
+      this.#readerHasLeft = false;
+    }
     const readers = [...this.#readers.keys()].sort((a, b) => a - b);
     if (readers.length === 0) this.#allocatedBy.clear();
-    const released: Span[] = [];
-    const kept = new Map<number, FreedRun[]>();
-    for (const [txid, runs] of this.#pending) {
-      const needed = readers.length === 0 ? [] : runs.filter((run) => isPinned(run, txid, readers));
-      if (needed.length > 0) kept.set(txid, needed);
-      for (const run of runs) {
-        if (needed.length === 0 || !isPinned(run, txid, readers)) released.push(run);
-      }
+    const released: FreedRun[] = [];
+    for (const run of candidates) {
+      if (isNeeded(run, readers)) this.#held.push(run);
+      else released.push(run);
     }
-    this.#pending = kept;
     released.sort((a, b) => a.start - b.start);
     this.#free.add(released);
   }
@@ -103,6 +107,7 @@ export class Freelist {
   unpin(txid: number): void {
     const count = this.#readers.get(txid) ?? 0;
     assert(count > 0, `transaction ${txid} is not pinned`);
+    this.#readerHasLeft = true;
     if (count === 1) this.#readers.delete(txid);
     else this.#readers.set(txid, count - 1);
   }
@@ -110,14 +115,14 @@ export class Freelist {
   /** Every page that is free or will be. */
   forEachUnused(visit: (start: number, count: number) => void): void {
     this.#free.forEach(visit);
-    for (const runs of this.#pending.values()) {
+    for (const runs of [this.#pending, this.#held]) {
       for (const { start, count } of runs) visit(start, count);
     }
   }
 }
 
 /** @param readers ascending */
-function isPinned(run: FreedRun, freedBy: number, readers: readonly number[]): boolean {
+function isNeeded(run: FreedRun, readers: readonly number[]): boolean {
   let low = 0;
   let high = readers.length;
   while (low < high) {
@@ -125,5 +130,5 @@ function isPinned(run: FreedRun, freedBy: number, readers: readonly number[]): b
     if (readers[middle]! < run.allocatedBy) low = middle + 1;
     else high = middle;
   }
-  return low < readers.length && readers[low]! < freedBy;
+  return low < readers.length && readers[low]! < run.freedBy;
 }

@@ -53,7 +53,7 @@ export class Tx implements TreeStore {
     this.#meta = db.view.meta;
     this.txid = this.#meta.txid + 1;
     this.pageSize = this.#meta.pageSize;
-    this.output = new Output(db.freelist, this.txid, this.pageSize, this.#meta.pageCount);
+    this.output = new Output(db.freelist, db.blocks, this.#meta);
   }
 
   /** The tree of a bucket, which is made if it is not there. `fill` is that of the first call. */
