@@ -11,6 +11,7 @@ import { latin1 } from "../../base/latin1.ts";
 import { KeyHistory } from "./key-history.ts";
 import { KeyOrder } from "./key-order.ts";
 import { KeyTable } from "./key-table.ts";
+import { sortKeys } from "./sort-keys.ts";
 
 /** Strings of slots lie in pieces, so that no growth copies all of them. */
 const PIECE_BITS = 13;
@@ -131,10 +132,7 @@ export class KeyIndex {
   finishRestore(): void {
     const keys: string[] = [];
     for (let slot = 0; slot < this.#slotCount; slot++) keys.push(this.keyOf(slot));
-    keys.sort();
-    const slots = new Uint32Array(keys.length);
-    for (let i = 0; i < keys.length; i++) slots[i] = this.#table.findText(keys[i]!);
-    this.#order.build(slots);
+    this.#order.build(sortKeys(keys));
   }
 
   #addSlot(key: string, hash: number): number {

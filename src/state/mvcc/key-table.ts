@@ -1,14 +1,15 @@
 // From the bytes of a key to its slot: a hash table in typed arrays.
 //
 // Why not a Map: a Map of a million keys takes 30 to 60 bytes a key that the collector scans, and
-// stands still for 100 ms when it doubles. Here a key costs 6 to 11 bytes, and the table is cut
-// into shards, each growing by itself in well under a millisecond at ten million keys.
+// stands still for 100 ms when it doubles. Here a key costs 11 to 21 bytes, and the table is cut
+// into shards, each growing by itself in a fraction of a millisecond at ten million keys.
 //
-//   hash  ┌ 10 bits: shard ┐┌ 6 bits: print ┐┌ low bits: where to start probing ┐
-//   cell  ┌ 6 bits: print ┐┌ 26 bits: slot + 1 ┐        0: empty
+//   hash   ┌ 10 bits: shard ┐┌ … low bits: where to start probing ┐
+//   cell   │ slot + 1, 0: empty │ hash │
 //
-// Probing is linear; removal moves later cells back, so there are no grave marks. The print spares
-// most comparisons with keys that only collide. Slots to strings is the caller's array.
+// Probing is linear; removal moves later cells back, so there are no grave marks. With the hash in
+// the cell neither growing nor probing has to look at other keys. Slots to strings is the caller's
+// array.
 
 import { assert } from "../../base/assert.ts";
 import { latin1, writeLatin1 } from "../../base/latin1.ts";
@@ -16,13 +17,10 @@ import { latin1, writeLatin1 } from "../../base/latin1.ts";
 const SHARD_BITS = 10;
 const SHARDS = 1 << SHARD_BITS;
 const SHARD_SHIFT = 32 - SHARD_BITS;
-const PRINT_SHIFT = 16;
-const PRINT_MASK = 63;
-const SLOT_BITS = 26;
-const SLOT_MASK = (1 << SLOT_BITS) - 1;
-/** 67 million keys: they would need some 10 GB of memory. */
-export const SLOT_COUNT_MAX: number = SLOT_MASK - 1;
 
+/** Words of a cell. */
+const CELL_SHIFT = 1;
+const CELL = 1 << CELL_SHIFT;
 const FIRST_CELLS = 8;
 /** A shard doubles when more of its cells are taken: short probes for 1.3 to 2.7 cells a key. */
 const FILL_MAX = 0.75;
@@ -30,7 +28,7 @@ const FILL_MAX = 0.75;
 export class KeyTable {
   readonly #keyOf: (slot: number) => string;
   readonly #seed: number;
-  readonly #shards: Uint32Array[] = [];
+  readonly #shards: Int32Array[] = [];
   readonly #counts = new Uint32Array(SHARDS);
   #scratch = new Uint8Array(256);
 
@@ -38,9 +36,10 @@ export class KeyTable {
   constructor(keyOf: (slot: number) => string, seed: number) {
     this.#keyOf = keyOf;
     this.#seed = seed | 0;
-    for (let i = 0; i < SHARDS; i++) this.#shards.push(new Uint32Array(FIRST_CELLS));
+    for (let i = 0; i < SHARDS; i++) this.#shards.push(new Int32Array(CELL * FIRST_CELLS));
   }
 
+  /** A signed word: it is passed around without being boxed. */
   hash(bytes: Uint8Array, start: number, end: number): number {
     let hash = this.#seed ^ (end - start);
     let at = start;
@@ -56,7 +55,7 @@ export class KeyTable {
     }
     hash = Math.imul(hash ^ (hash >>> 16), 0xc2b2ae35);
     hash = Math.imul(hash ^ (hash >>> 13), 0x27d4eb2f);
-    return (hash ^ (hash >>> 15)) >>> 0;
+    return hash ^ (hash >>> 15);
   }
 
   hashText(key: string): number {
@@ -68,15 +67,13 @@ export class KeyTable {
   find(hash: number, bytes: Uint8Array, start: number, end: number): number {
     const cells = this.#shards[hash >>> SHARD_SHIFT]!;
     const mask = cells.length - 1;
-    const print = (hash >>> PRINT_SHIFT) & PRINT_MASK;
-    for (let at = hash & mask; ; at = (at + 1) & mask) {
+    for (let at = (hash << CELL_SHIFT) & mask; ; at = (at + CELL) & mask) {
       const cell = cells[at]!;
       if (cell === 0) return -1;
-      if (cell >>> SLOT_BITS !== print) continue;
-      const slot = (cell & SLOT_MASK) - 1;
-      const key = this.#keyOf(slot);
+      if (cells[at + 1] !== hash) continue;
+      const key = this.#keyOf(cell - 1);
       // Making a string and comparing inside the engine beats a loop over characters.
-      if (key.length === end - start && key === latin1(bytes, start, end)) return slot;
+      if (key.length === end - start && key === latin1(bytes, start, end)) return cell - 1;
     }
   }
 
@@ -87,29 +84,29 @@ export class KeyTable {
 
   /** The key must not be there. */
   insert(hash: number, slot: number): void {
-    assert(slot < SLOT_COUNT_MAX, "more keys than the index has slots for");
     const shard = hash >>> SHARD_SHIFT;
     const cells = this.#shards[shard]!;
     const count = ++this.#counts[shard]!;
-    place(cells, hash, slot);
-    if (count > FILL_MAX * cells.length) this.#grow(shard);
+    place(cells, hash, slot + 1);
+    if (count * CELL > FILL_MAX * cells.length) this.#grow(shard);
   }
 
   remove(hash: number, slot: number): void {
     const shard = hash >>> SHARD_SHIFT;
     const cells = this.#shards[shard]!;
     const mask = cells.length - 1;
-    let hole = hash & mask;
-    while ((cells[hole]! & SLOT_MASK) - 1 !== slot) {
+    let hole = (hash << CELL_SHIFT) & mask;
+    while (cells[hole] !== slot + 1) {
       assert(cells[hole] !== 0, "the key to remove is in the table");
-      hole = (hole + 1) & mask;
+      hole = (hole + CELL) & mask;
     }
     this.#counts[shard]!--;
-    for (let at = (hole + 1) & mask; cells[at] !== 0; at = (at + 1) & mask) {
-      const home = this.hashText(this.#keyOf((cells[at]! & SLOT_MASK) - 1)) & mask;
+    for (let at = (hole + CELL) & mask; cells[at] !== 0; at = (at + CELL) & mask) {
+      const home = (cells[at + 1]! << CELL_SHIFT) & mask;
       // The cell may fill the hole only if its home does not lie behind the hole.
       if (((at - home) & mask) < ((at - hole) & mask)) continue;
       cells[hole] = cells[at]!;
+      cells[hole + 1] = cells[at + 1]!;
       hole = at;
     }
     cells[hole] = 0;
@@ -117,19 +114,18 @@ export class KeyTable {
 
   #grow(shard: number): void {
     const old = this.#shards[shard]!;
-    const cells = new Uint32Array(2 * old.length);
-    for (const cell of old) {
-      if (cell === 0) continue;
-      const slot = (cell & SLOT_MASK) - 1;
-      place(cells, this.hashText(this.#keyOf(slot)), slot);
+    const cells = new Int32Array(2 * old.length);
+    for (let at = 0; at < old.length; at += CELL) {
+      if (old[at] !== 0) place(cells, old[at + 1]!, old[at]!);
     }
     this.#shards[shard] = cells;
   }
 }
 
-function place(cells: Uint32Array, hash: number, slot: number): void {
+function place(cells: Int32Array, hash: number, cell: number): void {
   const mask = cells.length - 1;
-  let at = hash & mask;
-  while (cells[at] !== 0) at = (at + 1) & mask;
-  cells[at] = (((hash >>> PRINT_SHIFT) & PRINT_MASK) << SLOT_BITS) | (slot + 1);
+  let at = (hash << CELL_SHIFT) & mask;
+  while (cells[at] !== 0) at = (at + CELL) & mask;
+  cells[at] = cell;
+  cells[at + 1] = hash;
 }

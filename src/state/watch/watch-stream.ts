@@ -1,0 +1,52 @@
+// The watchers of one stream of a client, and how much the stream may hold back.
+//
+//   open ── more queued than the budget ──► blocked: its watchers lag, nothing more is handed over
+//     ▲                                        │
+//     └──── most of it was taken ──────────────┘   they read from history what they missed
+
+import type { StreamCall } from "../../wire/rpc.ts";
+import type { Watcher } from "./watcher.ts";
+
+/** What watchers write to: the part of a call that they need. */
+export type WatchSink = Pick<
+  StreamCall,
+  "buffer" | "reserve" | "sendMessage" | "queuedBytes" | "whenDrained"
+>;
+
+export class WatchStream {
+  readonly sink: WatchSink;
+  readonly watchers: Map<number, Watcher> = new Map();
+  isBlocked = false;
+  isClosed = false;
+  laggingCount = 0;
+  #nextId = 0;
+
+  constructor(sink: WatchSink) {
+    this.sink = sink;
+  }
+
+  /** The next id that is free, from 0 on. */
+  takeId(): number {
+    while (this.watchers.has(this.#nextId)) this.#nextId++;
+    return this.#nextId++;
+  }
+}
+
+/** Handed over to one stream and not yet taken by its client. */
+const STREAM_BYTES_MAX = 1024 * 1024;
+/** The same for all streams together, as long as there are not too many of them … */
+const TOTAL_BYTES = 256 * 1024 * 1024;
+/** … each may always hold so much. */
+const STREAM_BYTES_MIN = 16 * 1024;
+/** Blocked streams go on when no more than this part of the budget is left. */
+const DRAINED_PART = 0.25;
+
+/** The budget of a stream, when there are so many. */
+export function streamBudgetBytes(streamCount: number): number {
+  const share = Math.floor(TOTAL_BYTES / Math.max(1, streamCount));
+  return Math.min(STREAM_BYTES_MAX, Math.max(STREAM_BYTES_MIN, share));
+}
+
+export function drainedBytes(budgetBytes: number): number {
+  return Math.floor(budgetBytes * DRAINED_PART);
+}
