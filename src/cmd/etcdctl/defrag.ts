@@ -12,7 +12,13 @@ export const body: Body<Session> = {
 A member does not serve while its database is rewritten.`,
   prepare(flags) {
     const cluster = flags.boolean("cluster", false, "all members instead of the endpoints");
+    const dataDir = flags.string("data-dir", "", "files of a stopped member", { hidden: true });
     return async (session) => {
+      if (dataDir.value !== "") {
+        const { runAsEtcdutl } = await import("./older-spelling.ts");
+        await runAsEtcdutl(session, ["defrag"], [`--data-dir=${dataDir.value}`]);
+        return;
+      }
       let failed = false;
       for (const endpoint of await endpointsOf(session, { cluster: cluster.value })) {
         const maintenance = new Maintenance(await session.callerOf(endpoint));

@@ -327,7 +327,6 @@ const commands: readonly Command<Session>[] = [
     short: "Members behind the endpoints",
     listed: "Members behind the endpoints; see `etcdctl endpoint --help`",
     group: "cluster",
-    persistent: endpointFlags(),
     commands: endpoint,
   },
   {
@@ -453,7 +452,10 @@ export function rootCommand(): { root: Command<Session>; globals: Globals } {
       "(applies to all commands).",
     persistent: globals.flags,
     groups,
-    commands,
+    // Flags hold the values of one command line, so each root has its own.
+    commands: commands.map((one) =>
+      one.commands === endpoint ? { ...one, persistent: endpointFlags() } : one,
+    ),
   };
   return { root, globals };
 }
