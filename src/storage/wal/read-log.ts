@@ -3,10 +3,11 @@
 // it) is checked here by what records may follow each other and what they may contain.
 
 import type { Disk } from "../../io/io.ts";
-import { type ConfState, decodeEntry, type HardState } from "../../wire/messages/raft.ts";
+import type { ConfState, HardState } from "../../wire/messages/raft.ts";
 import { decodeSnapshot } from "../../wire/messages/record.ts";
 import { ProtoError } from "../../wire/protobuf/proto-error.ts";
 import { Reader } from "../../wire/protobuf/reader.ts";
+import { copyRange } from "../../wire/protobuf/writer.ts";
 import { RecordType, type WalEntry } from "./record.ts";
 import { listSegments, type SegmentName, selectSegments } from "./segment.ts";
 import { SegmentReader } from "./segment-reader.ts";
@@ -37,6 +38,9 @@ export interface WalTail {
   /** Bytes of a write that did not come to its end stand behind `offset`. */
   readonly torn: boolean;
 }
+
+/** Data of small entries is kept in pieces of this size. */
+const CHUNK_BYTES = 256 * 1024;
 
 /** Start of an empty log. */
 export const NO_SNAPSHOT: WalSnapshot = { index: 0, term: 0, confState: undefined };
@@ -128,10 +132,48 @@ function visitChecked(reader: SegmentReader, visit: (reader: SegmentReader) => v
   }
 }
 
+/** The fields of one entry, without an object for each. */
+class EntryFields {
+  type: 0 | 1 | 2 = 0;
+  term = 0;
+  index = 0;
+  dataStart = 0;
+  dataEnd = 0;
+  readonly #fields = new Reader(new Uint8Array(0), 0, 0);
+
+  /** False when what is there cannot be an entry. */
+  read({ bytes, dataStart, dataEnd }: SegmentReader): boolean {
+    const fields = this.#fields;
+    fields.reset(bytes, dataStart, dataEnd);
+    let type = 0;
+    this.term = this.index = this.dataStart = this.dataEnd = 0;
+    while (fields.at < fields.end) {
+      const tag = fields.tag();
+      if (tag === 0x08) type = fields.int32();
+      else if (tag === 0x10) this.term = fields.uint64();
+      else if (tag === 0x18) this.index = fields.uint64();
+      else if (tag === 0x22) {
+        const length = fields.length();
+        this.dataStart = fields.at;
+        this.dataEnd = fields.at += length;
+      } else fields.skip(tag);
+    }
+    if (!Number.isSafeInteger(this.term) || !Number.isSafeInteger(this.index)) return false;
+    if (type !== 0 && type !== 1 && type !== 2) return false;
+    this.type = type;
+    // A conf change says what changes; one of the second kind may just end a joint state.
+    const isEmpty = this.dataStart === this.dataEnd;
+    return this.term > 0 && this.index > 0 && (type !== 1 || !isEmpty);
+  }
+}
+
 class Collector {
   readonly #from: WalSnapshot;
   readonly #entries: WalEntry[] = [];
   readonly #snapshots: WalSnapshot[] = [];
+  readonly #entry = new EntryFields();
+  #chunk = new Uint8Array(0);
+  #chunkUsed = CHUNK_BYTES;
   #metadata: Uint8Array | undefined;
   #hardState: HardState | undefined;
   #found = false;
@@ -179,16 +221,9 @@ class Collector {
 
   /** An entry with an index already seen replaces that one and all after it. */
   #addEntry(reader: SegmentReader): void {
-    const entry = decodeEntry(reader.bytes, reader.dataStart, reader.dataEnd);
-    const { type, term, index, data } = entry;
-    const isPlausible =
-      Number.isSafeInteger(term) &&
-      Number.isSafeInteger(index) &&
-      term > 0 &&
-      index > 0 &&
-      type <= 2 &&
-      (type !== 1 || data.length > 0);
-    if (!isPlausible) throw reader.damaged("a record does not hold an entry as its type says");
+    const entry = this.#entry;
+    if (!entry.read(reader)) throw reader.damaged("a record does not hold an entry");
+    const { term, index } = entry;
     const entries = this.#entries;
     const at = index - this.#from.index - 1;
     if (at < 0) {
@@ -204,8 +239,22 @@ class Collector {
     // Not compared with the snapshot: the entry may be older than it, and replaced further on.
     const previousTerm = at === 0 ? 0 : entries[at - 1]!.term;
     if (term < previousTerm) throw reader.damaged(`entry ${index} goes back to term ${term}`);
-    entries.length = at;
-    entries.push({ type, term, index, data: data.slice() });
+    if (at < entries.length) entries.length = at;
+    entries.push({ type: entry.type, term, index, data: this.#keep(reader.bytes) });
+  }
+
+  /** A copy of the data of the entry just read: small ones share memory. */
+  #keep(bytes: Uint8Array): Uint8Array {
+    const { dataStart, dataEnd } = this.#entry;
+    const length = dataEnd - dataStart;
+    if (length > CHUNK_BYTES / 8) return bytes.slice(dataStart, dataEnd);
+    if (length > CHUNK_BYTES - this.#chunkUsed) {
+      this.#chunk = new Uint8Array(CHUNK_BYTES);
+      this.#chunkUsed = 0;
+    }
+    const at = this.#chunkUsed;
+    this.#chunkUsed = copyRange(this.#chunk, at, bytes, dataStart, dataEnd);
+    return this.#chunk.subarray(at, this.#chunkUsed);
   }
 
   #addMetadata(reader: SegmentReader): void {
