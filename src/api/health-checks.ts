@@ -64,7 +64,7 @@ export class HealthChecks {
       this.#log.warn("serving /health false", { reason });
     }
     const body = JSON.stringify({ health: String(reason === ""), reason });
-    return { status: reason === "" ? 200 : 503, headers: [], body };
+    return reason === "" ? { status: 200, headers: [], body } : plainText(503, `${body}\n`);
   }
 
   async #unhealthyReason(excluded: string[], isSerializable: boolean): Promise<string> {

@@ -25,6 +25,7 @@ export function clientHttpHandler(parts: {
   readonly health: HealthChecks;
   readonly metrics: readonly Metric[];
   readonly facts: ProcessFacts;
+  readonly hasGateway: boolean;
 }): HttpHandler {
   return (request) => {
     switch (request.path) {
@@ -32,12 +33,25 @@ export function clientHttpHandler(parts: {
         return request.method === "GET" ? version(parts.member) : methodNotAllowed("GET");
       case "/metrics":
         return metricsAnswer(parts.metrics);
+      case "/v3":
+        return parts.hasGateway ? redirectToSlash(request) : notFound();
       case "/debug/vars":
         return debugVars(parts.member, parts.facts);
       default:
         return parts.health.handle(request);
     }
   };
+}
+
+/** Go's mux, asked for a subtree without its slash. */
+function redirectToSlash(request: HttpRequest): HttpResponse {
+  const location = `${request.path}/`;
+  const headers: [string, string][] = [["Location", location]];
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    return { status: 307, headers, body: "" };
+  }
+  headers.push(["Content-Type", "text/html; charset=utf-8"]);
+  return { status: 307, headers, body: `<a href="${location}">Temporary Redirect</a>.\n\n` };
 }
 
 /** `--listen-metrics-urls`: health and metrics only. */

@@ -97,7 +97,7 @@ function sendStatus(member: Member, call: UnaryCall): void {
 function statusErrors(member: Member, leader: bigint): string[] {
   const errors = leader === 0n ? [Errors.NoLeader.message] : [];
   for (const { memberID, alarm: type } of member.alarms) {
-    errors.push(`memberID:${memberID} alarm:${alarmName(type)} `);
+    errors.push(`memberID:${memberID}  alarm:${alarmName(type)}`);
   }
   return errors;
 }

@@ -3,8 +3,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
 export interface AccessRules {
-  /** --cors: allowed origins; empty, or with "*", all. */
-  readonly cors: readonly string[];
+  /** --cors: allowed origins; empty, or with "*", all. null: no word about origins (peers). */
+  readonly cors: readonly string[] | null;
   /** --host-whitelist: allowed Host names of plain HTTP; empty, or with "*", all. */
   readonly hostWhitelist: readonly string[];
 }
@@ -24,6 +24,7 @@ export function admit(
     return false;
   }
   const origin = request.headers.origin ?? "";
+  if (rules.cors === null) return true;
   if (allows(rules.cors, "*")) allowOrigin(response, "*");
   else if (rules.cors.includes(origin)) allowOrigin(response, origin);
   if (request.method === "OPTIONS") {

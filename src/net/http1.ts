@@ -127,9 +127,24 @@ export class Http1Server {
 function send(answer: HttpResponse, response: ServerResponse): void {
   if (response.destroyed) return;
   response.statusCode = answer.status;
-  for (const [name, value] of answer.headers) response.setHeader(name, value);
+  const headers = [...answer.headers].sort(([a], [b]) => (a < b ? -1 : 1));
+  for (const [name, value] of headers) response.setHeader(name, value);
+  response.setHeader("Date", new Date().toUTCString());
+  const sizeBytes = Buffer.byteLength(answer.body);
+  if (sizeBytes > GO_BUFFER_BYTES) {
+    response.write(answer.body);
+    response.end();
+    return;
+  }
+  response.setHeader("Content-Length", sizeBytes);
+  if (!response.hasHeader("Content-Type") && sizeBytes > 0) {
+    response.setHeader("Content-Type", "text/plain; charset=utf-8");
+  }
   response.end(answer.body);
 }
+
+/** Go's server knows the length of what fits here when the handler returns; the rest is chunked. */
+const GO_BUFFER_BYTES = 2048;
 
 function plainRequest(request: IncomingMessage, body: Uint8Array): HttpRequest {
   const target = request.url ?? "/";

@@ -69,7 +69,11 @@ export class Running {
   async start(): Promise<void> {
     const { config, log } = this.#loaded;
     const member = this.#member;
-    const peer = this.#newServer({ methods: new Map(), http: this.#peerHandler() });
+    const peer = this.#newServer({
+      methods: new Map(),
+      http: this.#peerHandler(),
+      access: { cors: null, hostWhitelist: [] },
+    });
     await peer.listen(texts(config.listenPeerUrls));
     log.info("now serving peer/client/metrics", {
       "local-member-id": idText(member.id),
@@ -118,6 +122,7 @@ export class Running {
     const http = clientHttpHandler({
       ...{ member, health, metrics },
       facts: processFacts(),
+      hasGateway: config.enableGrpcGateway,
     });
     const limits = this.#limits();
     const gateway = config.enableGrpcGateway
