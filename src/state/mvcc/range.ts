@@ -7,7 +7,8 @@
 //   load    the records of what is left, as views
 //
 // `range` does it at once. A RangeCursor does it in steps, for ranges that are too large to hold
-// the thread: it stays at its revision and keeps compaction from taking the records away.
+// the thread: it stays at its revision and keeps compaction from taking the records away. When keys
+// are wanted in their order, it selects and loads by turns and needs no room for all of them.
 //
 // Three quirks of etcd are kept: the limit is applied before a sort whose order is NONE; the count
 // knows neither limit nor filters; keys-only answers come from the index and so have no lease.
@@ -18,6 +19,7 @@ import { KeyValueView as View, viewKeyValue, writeKeyValueOf } from "../../wire/
 import type { RangeView } from "../../wire/kv-requests.ts";
 import { SortOrder, SortTarget } from "../../wire/messages/rpc-kv.ts";
 import type { RpcError } from "../../wire/status.ts";
+import type { KeyHistory } from "./key-history.ts";
 import { KeyValueList } from "./key-value-list.ts";
 import { type Mvcc, rangeEndText } from "./mvcc.ts";
 
@@ -105,22 +107,20 @@ export class RangeCursor {
   readonly #view: RangeView;
   readonly #revision: number;
   readonly #to: string | undefined;
-  /** Where selection goes on. */
-  #from: string;
+  /** Where selection goes on; undefined when it is over. */
+  #from: string | undefined;
   /** Keys to select, Infinity for all. */
   readonly #selectMax: number;
   /** The total is known and selection may stop early. */
   readonly #isCounted: boolean;
-  // What was selected, in columns.
-  readonly #selectedSlots: number[] = [];
-  readonly #mains: number[] = [];
-  readonly #subs: number[] = [];
-  readonly #creates: number[] = [];
-  readonly #versions: number[] = [];
-  /** Positions in the columns in the order of the answer; undefined: as selected. */
+  /** Keys are wanted as they come: what is selected can be loaded at once. */
+  readonly #isInOrder: boolean;
+  readonly #selected = new Selection();
+  #selectedTotal = 0;
+  /** Positions in the selection in the order of the answer; undefined: as selected. */
   #order: number[] | undefined;
   #loaded = 0;
-  #phase: "select" | "arrange" | "load" | "done" = "select";
+  #isDone = false;
   #isPinned = false;
   #made = new Uint8Array(0);
   #madeAt = 0;
@@ -139,10 +139,11 @@ export class RangeCursor {
       view.rangeEndStart === view.rangeEndEnd
         ? `${this.#from}\0`
         : rangeEndText(bytes, view.rangeEndStart, view.rangeEndEnd);
+    this.#isInOrder = isInOrder(view);
     this.#selectMax = selectMaxOf(view);
     this.#isCounted = this.#revision === result.revision;
     if (this.#isCounted) result.total = mvcc.index.countLive(this.#from, this.#to);
-    if (this.#isCounted && view.countOnly) this.#phase = "done";
+    if (this.#isCounted && view.countOnly) this.#isDone = true;
   }
 
   get revision(): number {
@@ -151,115 +152,124 @@ export class RangeCursor {
 
   /**
    * Looks at and loads about `budget` keys; true when the result is complete. Otherwise the result
-   * has what was loaded so far, and `step` or `close` must follow.
+   * has what was loaded so far, and `step` or `close` must follow. Between steps the caller may
+   * take KeyValues out of a result whose keys come in order.
    */
   step(budget: number): boolean {
     let left = budget;
-    while (left > 0 && this.#phase !== "done") {
-      if (this.#phase === "select") left -= this.#select();
-      else if (this.#phase === "arrange") this.#arrange();
-      else left -= this.#load(left);
+    while (left > 0 && !this.#isDone) {
+      if (this.#loaded < this.#selected.count && (this.#isInOrder || this.#from === undefined)) {
+        left -= this.#load(left);
+      } else if (this.#from !== undefined) {
+        left -= this.#select(this.#from);
+      } else {
+        this.#finish();
+      }
     }
-    if (this.#phase === "done") this.close();
-    else if (!this.#isPinned) {
+    if (this.#isDone) {
+      this.close();
+    } else if (!this.#isPinned) {
       this.#isPinned = true;
       this.#mvcc.pins++;
     }
-    return this.#phase === "done";
+    return this.#isDone;
   }
 
   /** No further step will come. */
   close(): void {
-    this.#phase = "done";
+    this.#isDone = true;
     if (!this.#isPinned) return;
     this.#isPinned = false;
     this.#mvcc.pins--;
   }
 
-  #select(): number {
+  #select(from: string): number {
     const { index } = this.#mvcc;
     const history = index.history;
     const view = this.#view;
-    const slots = slotScratch;
-    const wanted = this.#isCounted ? this.#selectMax - this.#selectedSlots.length : Infinity;
-    const limit = Math.min(slots.length, wanted);
-    const count = index.collect(this.#from, this.#to, slots, limit);
+    const selected = this.#selected;
+    if (this.#isInOrder) {
+      selected.clear();
+      this.#loaded = 0;
+    }
+    const wanted = this.#isCounted ? this.#selectMax - this.#selectedTotal : Infinity;
+    const limit = Math.min(slotScratch.length, wanted);
+    const count = index.collect(from, this.#to, slotScratch, limit);
     for (let i = 0; i < count; i++) {
-      const slot = slots[i]!;
+      const slot = slotScratch[i]!;
       if (!history.find(slot, this.#revision)) continue;
       if (!this.#isCounted) this.#result.total++;
-      if (view.countOnly || this.#selectedSlots.length >= this.#selectMax) continue;
+      if (view.countOnly || this.#selectedTotal >= this.#selectMax) continue;
       if (!passes(view, history.foundMain, history.foundCreated)) continue;
-      this.#selectedSlots.push(slot);
-      this.#mains.push(history.foundMain);
-      this.#subs.push(history.foundSub);
-      this.#creates.push(history.foundCreated);
-      this.#versions.push(history.foundVersion);
+      this.#selectedTotal++;
+      if (this.#isInOrder && view.limit > 0 && this.#selectedTotal > view.limit) {
+        this.#result.more = true;
+      } else {
+        selected.push(slot, history);
+      }
     }
-    const isEnough = this.#isCounted && this.#selectedSlots.length >= this.#selectMax;
-    if (count < limit || isEnough) this.#phase = "arrange";
-    else this.#from = `${index.keyOf(slots[count - 1]!)}\0`;
+    const isEnough = this.#isCounted && this.#selectedTotal >= this.#selectMax;
+    if (count < limit || isEnough) this.#endSelection();
+    else this.#from = `${index.keyOf(slotScratch[count - 1]!)}\0`;
     return count;
   }
 
   /** Sorts and cuts, except by value: that has to wait for the records. */
-  #arrange(): void {
+  #endSelection(): void {
+    this.#from = undefined;
     const { sortTarget, limit } = this.#view;
-    this.#phase = "load";
-    const order = sortOrderOf(this.#view);
-    if (sortTarget === SortTarget.VALUE && order !== SortOrder.NONE) return;
-    const count = this.#selectedSlots.length;
-    if (order !== SortOrder.NONE) this.#order = this.#sorted(order);
-    if (limit > 0 && count > limit) {
+    if (this.#isInOrder || sortTarget === SortTarget.VALUE) return;
+    this.#order = this.#sorted();
+    if (limit > 0 && this.#order.length > limit) {
       this.#result.more = true;
-      if (this.#order === undefined) this.#selectedSlots.length = limit;
-      else this.#order.length = limit;
+      this.#order.length = limit;
+      this.#selected.count = limit;
     }
   }
 
-  #sorted(order: number): number[] {
-    const positions = this.#mains.map((_, position) => position);
-    if (this.#view.sortTarget === SortTarget.KEY) {
-      return order === SortOrder.DESCEND ? positions.reverse() : positions;
-    }
-    const column = this.#columnOf(this.#view.sortTarget);
+  #sorted(): number[] {
+    const { mains, creates, versions, count } = this.#selected;
+    const { sortTarget } = this.#view;
+    const positions = Array.from({ length: count }, (_, position) => position);
+    if (sortTarget === SortTarget.KEY) return positions.reverse();
+    const columns = { [SortTarget.VERSION]: versions, [SortTarget.CREATE]: creates };
+    const column = columns[sortTarget as keyof typeof columns] ?? mains;
     // The sort is stable: ties stay in the order of keys, whichever way it goes.
-    if (order === SortOrder.DESCEND) return positions.sort((a, b) => column[b]! - column[a]!);
+    if (this.#view.sortOrder === SortOrder.DESCEND) {
+      return positions.sort((a, b) => column[b]! - column[a]!);
+    }
     return positions.sort((a, b) => column[a]! - column[b]!);
   }
 
-  #columnOf(target: number): readonly number[] {
-    if (target === SortTarget.VERSION) return this.#versions;
-    return target === SortTarget.CREATE ? this.#creates : this.#mains;
-  }
-
   #load(budget: number): number {
-    const count = this.#order?.length ?? this.#selectedSlots.length;
-    const end = Math.min(count, this.#loaded + budget);
-    const isByValue = this.#view.sortTarget === SortTarget.VALUE;
+    const start = this.#loaded;
+    const end = Math.min(this.#selected.count, start + budget);
+    const isFromIndex = this.#view.keysOnly && this.#view.sortTarget !== SortTarget.VALUE;
+    const { mains, subs } = this.#selected;
     const { records } = this.#mvcc;
-    const kvs = this.#result.kvs;
-    const loadedBefore = this.#loaded;
-    for (let i = loadedBefore; i < end; i++) {
+    const { kvs } = this.#result;
+    for (let i = start; i < end; i++) {
       const at = this.#order === undefined ? i : this.#order[i]!;
-      if (this.#view.keysOnly && !isByValue) {
+      if (isFromIndex) {
         this.#pushFromIndex(at);
       } else {
-        this.#mvcc.loadRecord(this.#mains[at]!, this.#subs[at]!);
+        this.#mvcc.loadRecord(mains[at]!, subs[at]!);
         kvs.push(records.foundBytes, records.foundStart, records.foundEnd);
       }
     }
     this.#loaded = end;
-    if (end === count) {
-      if (isByValue) this.#arrangeByValue();
-      this.#phase = "done";
-    }
-    return end - loadedBefore;
+    return end - start;
+  }
+
+  #finish(): void {
+    if (this.#view.sortTarget === SortTarget.VALUE) this.#arrangeByValue();
+    this.#isDone = true;
   }
 
   /** A KeyValue of key and revisions, without a look at the record. */
   #pushFromIndex(at: number): void {
-    const key = this.#mvcc.index.keyOf(this.#selectedSlots[at]!);
+    const { slots, creates, mains, versions } = this.#selected;
+    const key = this.#mvcc.index.keyOf(slots[at]!);
     // The key is written behind the message first, from where the encoder copies it.
     const start = this.#makeRoom(2 * key.length + MADE_OVERHEAD_BYTES);
     const target = this.#made;
@@ -268,7 +278,7 @@ export class RangeCursor {
     // biome-ignore format: one argument list, as the function reads it
     const end = writeKeyValueOf(
       target, start, target, keyStart, keyEnd,
-      this.#creates[at]!, this.#mains[at]!, this.#versions[at]!, target, 0, 0, 0n,
+      creates[at]!, mains[at]!, versions[at]!, target, 0, 0, 0n,
     );
     this.#madeAt = end;
     this.#result.kvs.push(target, start, end);
@@ -276,8 +286,8 @@ export class RangeCursor {
 
   #makeRoom(size: number): number {
     if (this.#madeAt + size > this.#made.length) {
-      const isSmall = this.#selectedSlots.length * size < MADE_BYTES;
-      this.#made = new Uint8Array(isSmall ? this.#selectedSlots.length * size : MADE_BYTES + size);
+      const all = this.#selected.count * size;
+      this.#made = new Uint8Array(all < MADE_BYTES ? all : MADE_BYTES + size);
       this.#madeAt = 0;
     }
     return this.#madeAt;
@@ -286,7 +296,7 @@ export class RangeCursor {
   #arrangeByValue(): void {
     const { kvs } = this.#result;
     const { limit, keysOnly } = this.#view;
-    const isDescending = sortOrderOf(this.#view) === SortOrder.DESCEND;
+    const isDescending = this.#view.sortOrder === SortOrder.DESCEND;
     const values: Uint8Array[] = [];
     const views: KeyValueView[] = [];
     for (let i = 0; i < kvs.count; i++) {
@@ -323,21 +333,43 @@ export class RangeCursor {
   }
 }
 
+/** What was selected, in columns. */
+class Selection {
+  count = 0;
+  readonly slots: number[] = [];
+  readonly mains: number[] = [];
+  readonly subs: number[] = [];
+  readonly creates: number[] = [];
+  readonly versions: number[] = [];
+
+  push(slot: number, history: KeyHistory): void {
+    const at = this.count++;
+    this.slots[at] = slot;
+    this.mains[at] = history.foundMain;
+    this.subs[at] = history.foundSub;
+    this.creates[at] = history.foundCreated;
+    this.versions[at] = history.foundVersion;
+  }
+
+  clear(): void {
+    this.count = 0;
+  }
+}
+
+/** Keys come in order by themselves; another target without an order is sorted ascending. */
+function isInOrder(view: RangeView): boolean {
+  return view.sortTarget === SortTarget.KEY && view.sortOrder !== SortOrder.DESCEND;
+}
+
 /** One more than the limit shows whether there are more; sorts and filters need all. */
 function selectMaxOf(view: RangeView): number {
-  const isAllNeeded =
-    view.sortOrder !== SortOrder.NONE ||
+  if (view.limit <= 0) return Number.POSITIVE_INFINITY;
+  if (isInOrder(view)) return view.limit + 1;
+  const isFiltered =
     view.minModRevision !== 0 ||
     view.maxModRevision !== 0 ||
     view.minCreateRevision !== 0 ||
     view.maxCreateRevision !== 0;
-  return view.limit > 0 && !isAllNeeded ? view.limit + 1 : Number.POSITIVE_INFINITY;
-}
-
-/** Keys come in order; another target without an order is sorted ascending. */
-function sortOrderOf(view: RangeView): number {
-  if (view.sortTarget !== SortTarget.KEY && view.sortOrder === SortOrder.NONE) {
-    return SortOrder.ASCEND;
-  }
-  return view.sortOrder;
+  const isAllNeeded = view.sortOrder !== SortOrder.NONE || isFiltered;
+  return isAllNeeded ? Number.POSITIVE_INFINITY : view.limit + 1;
 }

@@ -25,14 +25,16 @@ const SLICE_BYTES = 1024 * 1024;
 
 const KEY_TAG = (1 << 3) | 2;
 
-export interface CatchUpHooks extends Gate {
+export interface CatchUpHooks {
+  /** May the stream of the watcher be handed more? */
+  canTake(watcher: Watcher): boolean;
   /** The watcher has all up to the current revision. */
   caughtUp(watcher: Watcher): void;
   /** The next revision of the watcher was compacted. */
   compacted(watcher: Watcher): void;
 }
 
-export class CatchUp {
+export class CatchUp implements Gate {
   /** Streams that can take something and have watchers that lag. */
   readonly ready: Set<WatchStream> = new Set();
   readonly #mvcc: Mvcc;
@@ -60,13 +62,22 @@ export class CatchUp {
     for (const watcher of members) index.add(watcher, watcher.nextRevision);
     this.#fanOut.index = index;
     const through = this.#read(members);
-    this.#fanOut.deliver(this.#sender, this.#hooks, through);
+    this.#fanOut.deliver(this.#sender, this, through);
     for (const watcher of members) {
       if (watcher.group !== null) index.remove(watcher);
       this.#advance(watcher, through);
     }
     // Those at whom the slice did not arrive begin the next one.
     while (this.#at > 0 && this.#round[this.#at - 1]!.nextRevision > through + 1) this.#at--;
+  }
+
+  /** For `deliver`: who cannot take more stays where the response begins. */
+  admit(watcher: Watcher, revision: number): boolean {
+    if (this.#hooks.canTake(watcher)) return true;
+    watcher.nextRevision = revision;
+    watcher.isHeld = true;
+    this.#fanOut.index.remove(watcher);
+    return false;
   }
 
   #beginRound(): void {

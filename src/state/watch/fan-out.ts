@@ -19,7 +19,10 @@ const RESPONSE_REVISIONS = 1000;
 
 /** Asked before each response. */
 export interface Gate {
-  /** May the watcher be sent more? If not, the first event it does not get is of `revision`. */
+  /**
+   * May the watcher be sent more? If not, the first event it does not get is of `revision`, and
+   * the gate has to take it out of the index.
+   */
   admit(watcher: Watcher, revision: number): boolean;
 }
 
@@ -76,12 +79,7 @@ export class FanOut {
     this.#batch.clear();
   }
 
-  #deliverTo(
-    group: WatcherGroup,
-    sender: EventSender,
-    gate: Gate,
-    throughRevision: number,
-  ): void {
+  #deliverTo(group: WatcherGroup, sender: EventSender, gate: Gate, throughRevision: number): void {
     const { members, pending, pendingCount, wantsPrevious } = group;
     const batch = this.#batch;
     const { revisions } = batch;

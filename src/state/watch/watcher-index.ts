@@ -6,7 +6,7 @@
 
 import { assert } from "../../base/assert.ts";
 import { IntervalTree } from "../../base/interval-tree.ts";
-import { WatchFlag, type Watcher } from "./watcher.ts";
+import { type Watcher, WatchFlag } from "./watcher.ts";
 
 /** A longer list of pending events is given back to the collector after use. */
 const KEPT_PENDING_MAX = 256;
