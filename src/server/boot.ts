@@ -132,7 +132,8 @@ function restart(
   { backend, state, dataDir }: Pick<Booted, "backend" | "state" | "dataDir">,
 ): Agreement {
   const { log } = parts;
-  const snapshot = validSnapshots(walOptions.disk, walOptions.directory).at(-1);
+  const recorded = validSnapshots(walOptions.disk, walOptions.directory);
+  const snapshot = recorded.at(-1);
   if (snapshot === undefined) {
     throw new Error(`the log in ${walOptions.directory} holds no valid snapshot record`);
   }
@@ -142,8 +143,8 @@ function restart(
         `behind ${snapshot.index}: the database is older than the log; restore a snapshot`,
     );
   }
+  dataDir.checkSnapshots(recorded);
   const { wal, contents } = Wal.open(walOptions, snapshot);
-  dataDir.checkSnapshots(contents.snapshots);
   const { nodeID, clusterID } = decodeMetadata(contents.metadata);
   const hardState = contents.hardState ?? NEW.hardState;
   const commit = Math.max(hardState.commit, snapshot.index);
