@@ -25,11 +25,13 @@ export class Guard {
     () => new Counter(),
   );
   readonly #member: Member;
-  readonly #unaryUnknown: Counter;
+  #lastType: "unary" | "stream" = "unary";
+  #lastVersion: string | undefined;
+  #lastCounter: Counter;
 
   constructor(member: Member) {
     this.#member = member;
-    this.#unaryUnknown = this.clientRequests.with("unary", UNKNOWN_VERSION);
+    this.#lastCounter = this.clientRequests.with("unary", UNKNOWN_VERSION);
   }
 
   /** The method with the checks before it; undecodable requests get grpc-go's answer. */
@@ -78,8 +80,13 @@ export class Guard {
 
   #refuse(call: Caller, type: "unary" | "stream", isForLearner: boolean): RpcError | null {
     const version = call.metadata("client-api-version");
-    if (version === undefined && type === "unary") this.#unaryUnknown.add();
-    else this.clientRequests.with(type, version ?? UNKNOWN_VERSION).add();
+    // Nearly all calls are like the one before: no look-up by label then.
+    if (type !== this.#lastType || version !== this.#lastVersion) {
+      this.#lastType = type;
+      this.#lastVersion = version;
+      this.#lastCounter = this.clientRequests.with(type, version ?? UNKNOWN_VERSION);
+    }
+    this.#lastCounter.add();
     if (!isForLearner && this.#member.isLearner) return Errors.NotSupportedForLearner;
     if (!this.#member.hasLeader && call.metadata("hasleader") === "true") return Errors.NoLeader;
     return null;
