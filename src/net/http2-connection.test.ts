@@ -216,3 +216,123 @@ test("answers of one input are one write; later ones are flushed once per turn",
   assert.equal(bench.socket.written.length, before + 2);
   bench.close();
 });
+
+/** What a client may be sent, by its own account, and what it has been sent. */
+class Ledger {
+  connectionBytes = 65_535;
+  initialBytes = 65_535;
+  readonly streamBytes = new Map<number, number>();
+  readonly bodies = new Map<number, Buffer[]>();
+
+  read(output: Buffer): void {
+    for (let at = 0; at < output.length; ) {
+      const length = output.readUIntBE(at, 3);
+      const id = output.readUInt32BE(at + 5);
+      const payload = output.subarray(at + 9, at + 9 + length);
+      if (output[at + 3] === FrameType.Data) this.#take(id, payload);
+      at += 9 + length;
+    }
+  }
+
+  #take(id: number, payload: Buffer): void {
+    this.connectionBytes -= payload.length;
+    const left = this.streamBytes.get(id)! - payload.length;
+    this.streamBytes.set(id, left);
+    if (payload.length > 0) assert.ok(this.connectionBytes >= 0 && left >= 0, "window exceeded");
+    this.bodies.get(id)!.push(payload);
+  }
+}
+
+type Step =
+  | { readonly kind: "message"; readonly id: number; readonly bytes: number }
+  | { readonly kind: "window"; readonly id: number; readonly bytes: number }
+  | { readonly kind: "initial"; readonly bytes: number };
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({
+    kind: fc.constant("message" as const),
+    id: fc.constantFrom(1, 3, 5),
+    bytes: fc.oneof(fc.nat({ max: 60 }), fc.nat({ max: 40_000 })),
+  }),
+  fc.record({
+    kind: fc.constant("window" as const),
+    id: fc.constantFrom(0, 0, 1, 3, 5),
+    bytes: fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: 50_000 })),
+  }),
+  fc.record({ kind: fc.constant("initial" as const), bytes: fc.constantFrom(0, 10, 1000, 70_000) }),
+);
+
+test("never sends more than it may, in order, and everything in the end", () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const bench = new Bench();
+      const ledger = new Ledger();
+      const expected = new Map<number, Buffer[]>();
+      const receive = (bytes: Buffer): void => {
+        bench.socket.written.length = 0;
+        bench.connection.receive(bytes);
+        ledger.read(bench.output);
+      };
+      receive(hello);
+      for (const id of [1, 3, 5]) {
+        ledger.streamBytes.set(id, ledger.initialBytes);
+        ledger.bodies.set(id, []);
+        expected.set(id, []);
+        const block = headerBlock(grpcHeaders("/test.T/Bidi"));
+        receive(frame(FrameType.Headers, Flag.EndHeaders, id, block));
+      }
+      const grow = (id: number, bytes: number): void => {
+        if (id === 0) ledger.connectionBytes += bytes;
+        else ledger.streamBytes.set(id, ledger.streamBytes.get(id)! + bytes);
+        receive(frame(FrameType.WindowUpdate, 0, id, uint32(bytes)));
+      };
+      for (const [at, one] of steps.entries()) {
+        if (one.kind === "window") {
+          grow(one.id, one.bytes);
+        } else if (one.kind === "initial") {
+          const change = one.bytes - ledger.initialBytes;
+          ledger.initialBytes = one.bytes;
+          for (const [id, bytes] of ledger.streamBytes) ledger.streamBytes.set(id, bytes + change);
+          const setting = Buffer.from([0, Setting.InitialWindowSize]);
+          receive(frame(FrameType.Settings, 0, 0, Buffer.concat([setting, uint32(one.bytes)])));
+        } else {
+          const body = message(Buffer.alloc(one.bytes, at));
+          expected.get(one.id)!.push(body);
+          for (let start = 0; start < body.length; start += 16_384) {
+            receive(frame(FrameType.Data, 0, one.id, body.subarray(start, start + 16_384)));
+          }
+        }
+      }
+      for (const id of [0, 1, 3, 5]) grow(id, 10_000_000);
+      for (const [id, bodies] of expected) {
+        assert.ok(Buffer.concat(ledger.bodies.get(id)!).equals(Buffer.concat(bodies)));
+      }
+      assert.equal(
+        bench.context.goAwayCounts.reduce((sum, count) => sum + count),
+        0,
+      );
+      bench.close();
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("what crosses our early answer is ignored without a word", () => {
+  const bench = new Bench();
+  bench.connection.receive(hello);
+  const block = headerBlock(grpcHeaders("/no/such"));
+  bench.connection.receive(frame(FrameType.Headers, Flag.EndHeaders, 1, block));
+  const resets = (): number => {
+    let count = 0;
+    for (let at = 0; at < bench.output.length; at += 9 + bench.output.readUIntBE(at, 3)) {
+      if (bench.output[at + 3] === FrameType.RstStream) count++;
+    }
+    return count;
+  };
+  assert.equal(resets(), 1, "the answer, and NO_ERROR for what the client still wants to send");
+  bench.connection.receive(frame(FrameType.Data, 0, 1, message(Buffer.alloc(100))));
+  bench.connection.receive(frame(FrameType.WindowUpdate, 0, 1, uint32(100)));
+  bench.connection.receive(frame(FrameType.Headers, 5, 1, headerBlock([["a", "b"]])));
+  assert.equal(resets(), 1);
+  bench.close();
+});
