@@ -12,6 +12,7 @@ import { Raft } from "../raft/raft.ts";
 import type { Entry } from "../raft/ready.ts";
 import type { Member as ClusterMember } from "../state/members/member-json.ts";
 import { encodeMember, idText } from "../state/members/member-json.ts";
+import type { ChangesHook } from "../state/mvcc/changes.ts";
 import { State } from "../state/state.ts";
 import { Backend } from "../storage/backend.ts";
 import { DataDir } from "../storage/data-dir.ts";
@@ -42,6 +43,7 @@ export interface BootParts {
   readonly log: Logger;
   readonly options: MemberOptions;
   readonly isAwaited: (idHigh: number, idLow48: number) => boolean;
+  readonly onChanges: ChangesHook;
   readonly onFatal: (error: Error) => void;
 }
 
@@ -68,7 +70,7 @@ export function boot(parts: BootParts): Booted {
     serverVersion: SERVER_VERSION,
     hashSeed: world.random.below(2 ** 32),
     isAwaited: parts.isAwaited,
-    onChanges: () => {},
+    onChanges: parts.onChanges,
   });
   log.info("kvstore restored", { "current-rev": state.mvcc.currentRevision });
   const walOptions = {

@@ -52,8 +52,11 @@ export class LogSnapshots {
   #cutMemory(index: number): void {
     const { raft, options } = this.#parts;
     this.#lastInMemory = index;
-    raft.createSnapshot(index, raft.status().confState);
-    const compactIndex = index - options.snapshotCatchupEntries;
+    const { confState } = raft.status();
+    raft.createSnapshot(index, confState);
+    // Alone, a member has nobody to catch up; who joins later begins with a snapshot anyway.
+    const hasFollowers = confState.voters.length + confState.learners.length > 1;
+    const compactIndex = index - (hasFollowers ? options.snapshotCatchupEntries : 0);
     if (compactIndex > 1) raft.compact(compactIndex);
   }
 

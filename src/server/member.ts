@@ -1,6 +1,7 @@
 // One member: the parts put together, and what the API may ask of it. Work that has a story of its
 // own is elsewhere: the turn (loop), the way in (proposals), linearizable reads (reads), keeping
-// the log short (log-snapshots), compaction (compactor), names and versions (publisher).
+// the log short (log-snapshots), compaction (compactor), names and versions (publisher), when
+// watchers are served (watch-feed), when leases end (lease-clock).
 
 import type { Logger } from "../base/log.ts";
 import type { Clock, Timer, World } from "../io/io.ts";
@@ -11,6 +12,7 @@ import type { Members } from "../state/members/members.ts";
 import type { Mvcc } from "../state/mvcc/mvcc.ts";
 import type { Outcome } from "../state/outcome.ts";
 import type { State } from "../state/state.ts";
+import { WatchableStore } from "../state/watch/watchable-store.ts";
 import type { Backend } from "../storage/backend.ts";
 import type { BackendSnapshot } from "../storage/backend-snapshot.ts";
 import type { Wal } from "../storage/wal/wal.ts";
@@ -29,13 +31,16 @@ import type { RpcError } from "../wire/status.ts";
 import { fieldName } from "./apply-metrics.ts";
 import { type Booted, boot } from "./boot.ts";
 import { Compactor } from "./compactor.ts";
+import { LeaseClock } from "./lease-clock.ts";
 import { LogSnapshots } from "./log-snapshots.ts";
 import { Loop, type LoopHooks } from "./loop.ts";
-import type { MemberOptions } from "./options.ts";
+import { GRPC_OVERHEAD_BYTES, type MemberOptions, requestTimeoutMs } from "./options.ts";
 import { Proposals, type Waiter } from "./proposals.ts";
 import { Publisher } from "./publisher.ts";
 import { Reads, type ReadWaiter } from "./reads.ts";
+import { RequestIds } from "./request-id.ts";
 import { ServerMetrics } from "./server-metrics.ts";
+import { WatchFeed } from "./watch-feed.ts";
 
 export interface MemberParts {
   readonly world: Pick<World, "clock" | "disk" | "random">;
@@ -60,6 +65,9 @@ export class Member implements LoopHooks {
   readonly state: State;
   readonly backend: Backend;
   readonly compactor: Compactor;
+  readonly watch: WatchableStore;
+  readonly watchFeed: WatchFeed;
+  readonly leaseClock: LeaseClock;
   readonly #parts: MemberParts;
   readonly #wal: Wal;
   readonly #raft: Raft;
@@ -68,6 +76,7 @@ export class Member implements LoopHooks {
   readonly #reads: Reads;
   readonly #snapshots: LogSnapshots;
   readonly #publisher: Publisher;
+  readonly #leaseIds: RequestIds;
   /** The monotonic clock as last read: exact to one applied entry while there is work. */
   nowMs = 0;
   #tick: Timer | undefined;
@@ -85,6 +94,7 @@ export class Member implements LoopHooks {
     const booted = boot({
       ...parts,
       isAwaited: (high, low) => this.#proposals.isAwaited(high, low),
+      onChanges: (changes) => this.watch.onChanges(changes),
       onFatal: (error) => this.fatal(error),
     });
     this.id = booted.memberId;
@@ -110,6 +120,10 @@ export class Member implements LoopHooks {
     this.compactor = this.#newCompactor();
     this.#snapshots = this.#newLogSnapshots(booted);
     this.#publisher = this.#newPublisher();
+    this.watch = this.#newWatchableStore();
+    this.watchFeed = this.#newWatchFeed();
+    this.leaseClock = this.#newLeaseClock();
+    this.#leaseIds = new RequestIds(this.id, this.clock.wallMs());
   }
 
   /** Begins to tick; `onReady` follows. */
@@ -173,6 +187,14 @@ export class Member implements LoopHooks {
     return this.header.encode(revision, this.term);
   }
 
+  /** A positive id that no lease has. */
+  nextLeaseId(): bigint {
+    for (;;) {
+      const id = BigInt.asUintN(63, this.#leaseIds.whole(this.#leaseIds.nextLow()));
+      if (id !== 0n && !this.state.leases.exists(id)) return id;
+    }
+  }
+
   get hasLeader(): boolean {
     return this.#raft.lead !== 0n;
   }
@@ -223,6 +245,8 @@ export class Member implements LoopHooks {
     this.compactor.stop();
     this.#snapshots.stop();
     this.#publisher.stop();
+    this.watchFeed.stop();
+    this.leaseClock.stop();
     this.#proposals.stop();
     this.#reads.stop();
     this.#loop.stop(() => {
@@ -245,6 +269,7 @@ export class Member implements LoopHooks {
       const { lead } = ready.softState;
       this.metrics.hasLeader.set(lead === 0n ? 0 : 1);
       this.metrics.isLeader.set(ready.softState.role === "leader" ? 1 : 0);
+      if (ready.softState.role !== "leader") this.leaseClock.demote();
       if (lead !== 0n && lead !== this.#lastLead) {
         this.metrics.leaderChangesSeen.add();
         this.#reads.leaderChanged();
@@ -267,6 +292,7 @@ export class Member implements LoopHooks {
     if (!this.hasLeader) this.#campaignIfAlone();
     this.#reads.applied();
     this.#snapshots.applied(this.backend.appliedIndex, this.#raft.term);
+    this.watchFeed.applied();
     this.#parts.onAnswered();
   }
 
@@ -294,6 +320,7 @@ export class Member implements LoopHooks {
     if (outcome.isReplay) return;
     this.#observeApply(outcome, entry, nowMs - beganMs);
     if (entry.data.length === 0) {
+      if (this.#raft.isLeader && entry.term === this.#raft.term) this.leaseClock.promote();
       this.#reads.firstCommitInTerm();
       this.#publisher.checkVersion();
     } else {
@@ -396,6 +423,41 @@ export class Member implements LoopHooks {
       proposals: this.#proposals,
       isLeader: () => this.#raft.isLeader,
       onPublished: this.#parts.onReady,
+    });
+  }
+
+  #newWatchableStore(): WatchableStore {
+    return new WatchableStore({
+      mvcc: this.mvcc,
+      header: this.header,
+      term: () => this.term,
+      fragmentBytes: this.options.maxRequestBytes + GRPC_OVERHEAD_BYTES,
+      onLagging: () => this.watchFeed.wake(),
+    });
+  }
+
+  #newWatchFeed(): WatchFeed {
+    return new WatchFeed({
+      clock: this.clock,
+      random: this.#parts.world.random.fork("watch"),
+      store: this.watch,
+      appliedIndex: () => this.appliedIndex,
+      progressNotifyMs: this.options.watchProgressNotifyMs,
+    });
+  }
+
+  #newLeaseClock(): LeaseClock {
+    const { clock, log, options } = this;
+    return new LeaseClock({
+      ...{ clock, log },
+      leases: this.state.leases,
+      electionMs: options.electionMs,
+      retryMs: requestTimeoutMs(options),
+      checkpoints: options.leaseCheckpoint,
+      confirmRead: (waiter) => this.confirmRead(waiter),
+      propose: (field, bytes, start, end, waiter) => {
+        this.propose(field, bytes, start, end, waiter);
+      },
     });
   }
 }

@@ -32,8 +32,16 @@ export interface MemberOptions {
   readonly maxTxnOps: number;
   readonly maxLearners: number;
   readonly warningApplyMs: number;
+
+  /** Between two progress notifications of an idle watcher. */
+  readonly watchProgressNotifyMs: number;
+  /** Feature gate LeaseCheckpoint. */
+  readonly leaseCheckpoint: boolean;
   readonly warningUnaryRequestMs: number;
 }
+
+/** What a message may have besides the request in it (etcd: grpcOverheadBytes). */
+export const GRPC_OVERHEAD_BYTES: number = 512 * 1024;
 
 /** Version of etcd whose behaviour this is; clients and peers compare it. */
 export const SERVER_VERSION = "3.7.3";
