@@ -149,6 +149,13 @@ test("a handler hears when its stream has drained", async () => {
   client.send(client.windowUpdate(0, 60_000), client.windowUpdate(1, 60_000));
   await target.until(() => drained === 3);
   assert.equal(call.queuedBytes, 0);
+  await settle(client);
+  const body = Buffer.concat(client.of(FrameType.Data, 1).map(({ payload }) => payload));
+  const lengths: number[] = [];
+  for (let at = 0; at < body.length; at += 5 + body.readUInt32BE(at + 1)) {
+    lengths.push(body.readUInt32BE(at + 1));
+  }
+  assert.deepEqual(lengths, [80_000, 80_000, 10], "never inside another message");
   client.destroy();
 });
 

@@ -12,7 +12,12 @@ export class Listener {
   readonly endpoint: Endpoint;
   readonly #server: Server;
 
-  constructor(endpoint: Endpoint, onSocket: (socket: Socket, endpoint: Endpoint) => void) {
+  constructor(
+    endpoint: Endpoint,
+    onSocket: (socket: Socket) => void,
+    /** Accepting failed (no file descriptor left, say); it goes on by itself. */
+    onAcceptError: (error: Error) => void,
+  ) {
     this.endpoint = endpoint;
     this.#server = createServer(
       {
@@ -21,8 +26,11 @@ export class Listener {
         keepAliveInitialDelay: TCP_KEEPALIVE_DELAY_MS,
         highWaterMark: SOCKET_BACKLOG_BYTES_MAX,
       },
-      (socket) => onSocket(socket, endpoint),
+      onSocket,
     );
+    this.#server.on("error", (error) => {
+      if (this.#server.listening) onAcceptError(error);
+    });
   }
 
   /** @throws Error (rejects) with Go's text when the address cannot be had */

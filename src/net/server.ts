@@ -146,7 +146,11 @@ export class ClientServer {
     }
     try {
       for (const endpoint of endpoints) {
-        const listener = new Listener(endpoint, (socket) => this.#onSocket(socket, endpoint));
+        const listener = new Listener(
+          endpoint,
+          (socket) => this.#onSocket(socket, endpoint),
+          (error) => this.#options.log.warn("failed to accept a connection", { error }),
+        );
         await listener.listen();
         this.#listeners.push(listener);
       }
