@@ -100,11 +100,20 @@ export class Member {
   async stop(): Promise<void> {
     this.#process.kill("SIGTERM");
     const deadline = performance.now() + STOP_MS;
-    while (this.#exit === undefined) {
+    while (this.#exit === undefined && this.#isAlive()) {
       if (performance.now() > deadline) this.#process.kill("SIGKILL");
       await sleep(20);
     }
     process.removeListener("exit", this.#kill);
+  }
+
+  #isAlive(): boolean {
+    try {
+      process.kill(this.#process.pid ?? 0, 0);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   async #isReady(): Promise<boolean> {

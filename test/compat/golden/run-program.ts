@@ -22,6 +22,7 @@ export interface Setting {
 }
 
 const TIMEOUT_SECONDS = 40;
+const LEFT_BEHIND_MS = 5000;
 
 export async function runProgram(
   step: Step,
@@ -107,6 +108,13 @@ function execute(options: Execution): Promise<Result> {
     child.stdin.on("error", () => {});
     child.stdin.end(options.input);
     child.on("error", reject);
+    // Its pipes may be held open by a process that it left behind.
+    child.on("exit", () => {
+      setTimeout(() => {
+        child.stdout.destroy();
+        child.stderr.destroy();
+      }, LEFT_BEHIND_MS).unref();
+    });
     child.on("close", (code, signal) => {
       clearTimeout(timer);
       const exit = signal === null ? String(code) : `killed by ${signal}`;
