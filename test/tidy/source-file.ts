@@ -24,7 +24,7 @@ export function sourceFile(path: string, text: string): SourceFile {
 }
 
 export function isTest(path: string): boolean {
-  return !path.startsWith("src/") || path.endsWith(".test.ts");
+  return !path.startsWith("src/") || path.endsWith(".test.ts") || path.includes("/testing/");
 }
 
 export function isGenerated(path: string): boolean {
