@@ -9,7 +9,9 @@ import { GrpcHealth } from "./grpc-health.ts";
 import { Guard } from "./guard.ts";
 import { HealthChecks } from "./health-checks.ts";
 import { KvService } from "./kv.ts";
+import { leaseMethods } from "./lease.ts";
 import { maintenanceMethods } from "./maintenance.ts";
+import { watchMethods } from "./watch.ts";
 
 export class Api {
   readonly methods: MethodTable;
@@ -22,6 +24,8 @@ export class Api {
     this.guard = new Guard(member);
     const methods: [string, Method][] = [
       ...new KvService(member).methods,
+      ...watchMethods(member),
+      ...leaseMethods(member),
       ...maintenanceMethods(member),
       ...clusterMethods(member),
       ...this.grpcHealth.methods,

@@ -70,6 +70,7 @@ export interface EtcdConfig {
   readonly metrics: string;
   readonly warningApplyMs: number;
   readonly warningUnaryRequestMs: number;
+  readonly watchProgressNotifyMs: number;
   readonly compactHashCheckMs: number;
   readonly corruptCheckMs: number;
   readonly downgradeCheckMs: number;
@@ -96,6 +97,9 @@ const BATCH_LIMIT = 10_000;
 const COMPACTION_BATCH_LIMIT = 1000;
 const COMPACTION_SLEEP_MS = 10;
 const UNARY_WARNING_MS = 300;
+const WATCH_PROGRESS_NOTIFY_MS = 600_000;
+/** More often than this it is never done, whatever is configured. */
+const WATCH_PROGRESS_NOTIFY_MIN_MS = 100;
 
 /** Connections between members are not given up sooner than this, whatever is configured. */
 export const RAFT_TIMEOUT_MIN_MS = 5000;
@@ -206,6 +210,7 @@ function operation(values: FlagValues) {
     metrics: values.text("metrics"),
     warningApplyMs: values.ms("warning-apply-duration"),
     warningUnaryRequestMs: values.ms("warning-unary-request-duration") || UNARY_WARNING_MS,
+    watchProgressNotifyMs: progressNotifyMs(values.ms("watch-progress-notify-interval")),
     compactHashCheckMs: values.ms("compact-hash-check-time"),
     corruptCheckMs: values.ms("corrupt-check-time"),
     downgradeCheckMs: values.ms("downgrade-check-time"),
@@ -215,4 +220,8 @@ function operation(values: FlagValues) {
     logFormat: values.text("log-format"),
     logOutputs: values.list("log-outputs"),
   };
+}
+
+function progressNotifyMs(givenMs: number): number {
+  return givenMs > 0 ? Math.max(givenMs, WATCH_PROGRESS_NOTIFY_MIN_MS) : WATCH_PROGRESS_NOTIFY_MS;
 }

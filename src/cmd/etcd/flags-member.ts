@@ -202,7 +202,6 @@ export const FEATURE_FLAGS: readonly Flag[] = [
     duration,
     0,
     "How often idle watchers hear of the revision; 0 is 10m.",
-    "watches come later",
   ),
   flag(
     "warning-apply-duration",

@@ -1,6 +1,7 @@
 // The part of the configuration that the member itself needs.
 
 import type { MemberOptions } from "../../server/options.ts";
+import { gateEnabled } from "./feature-gates.ts";
 import type { Loaded } from "./load-config.ts";
 
 export function memberOptions({ config, initialCluster }: Loaded): MemberOptions {
@@ -32,6 +33,8 @@ export function memberOptions({ config, initialCluster }: Loaded): MemberOptions
     maxTxnOps: config.maxTxnOps,
     maxLearners: config.maxLearners,
     warningApplyMs: config.warningApplyMs,
+    watchProgressNotifyMs: config.watchProgressNotifyMs,
+    leaseCheckpoint: gateEnabled(config.featureGates, "LeaseCheckpoint"),
     warningUnaryRequestMs: config.warningUnaryRequestMs,
   };
 }

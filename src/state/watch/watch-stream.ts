@@ -15,14 +15,16 @@ export type WatchSink = Pick<
 
 export class WatchStream {
   readonly sink: WatchSink;
+  readonly onCompacted: (id: number, compactRevision: number) => void;
   readonly watchers: Map<number, Watcher> = new Map();
   isBlocked = false;
   isClosed = false;
   laggingCount = 0;
   #nextId = 0;
 
-  constructor(sink: WatchSink) {
+  constructor(sink: WatchSink, onCompacted: WatchStream["onCompacted"]) {
     this.sink = sink;
+    this.onCompacted = onCompacted;
   }
 
   /** The next id that is free, from 0 on. */

@@ -34,8 +34,6 @@ export interface WatchableStoreParts {
   readonly term: () => number;
   /** Larger responses are cut for watchers that allow it. */
   readonly fragmentBytes: number;
-  /** The watcher is no more: its next revision was compacted. */
-  readonly onCompacted: (watcher: Watcher, compactRevision: number) => void;
   /** There is something for `step` to do. */
   readonly onLagging: () => void;
 }
@@ -92,8 +90,9 @@ export class WatchableStore {
     return this.#catchUp.ready.size > 0;
   }
 
-  openStream(sink: WatchSink): WatchStream {
-    const stream = new WatchStream(sink);
+  /** `onCompacted`: a watcher is no more, because its next revision was compacted. */
+  openStream(sink: WatchSink, onCompacted: WatchStream["onCompacted"]): WatchStream {
+    const stream = new WatchStream(sink, onCompacted);
     this.streams.add(stream);
     return stream;
   }
@@ -284,9 +283,10 @@ export class WatchableStore {
   }
 
   #cancelCompacted(watcher: Watcher): void {
-    watcher.stream.watchers.delete(watcher.id);
+    const { stream, id } = watcher;
+    stream.watchers.delete(id);
     this.#leave(watcher);
-    this.#parts.onCompacted(watcher, this.#mvcc.compactRevision);
+    stream.onCompacted(id, this.#mvcc.compactRevision);
   }
 
   #makeReady(stream: WatchStream): void {
