@@ -1,6 +1,5 @@
 // Whether the URLs to listen on and the certificates fit together.
 
-import { createSecureContext } from "node:tls";
 import type { Logger } from "../../base/log.ts";
 import { ParseError } from "../flags/go-text.ts";
 import type { EtcdConfig } from "./config.ts";
@@ -52,6 +51,8 @@ function checkCertificate(config: EtcdConfig): void {
   ];
   if (!urls.some(isSecure)) return;
   const options = tlsServerOptions(config.tls);
+  // Here, because most starts have no certificate, and every millisecond of a start counts.
+  const { createSecureContext } = process.getBuiltinModule("node:tls");
   try {
     createSecureContext(options);
   } catch (error) {

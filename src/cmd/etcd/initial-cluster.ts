@@ -1,7 +1,6 @@
 // Who the members of a new cluster are: `--initial-cluster`, compared with what this member says of
 // itself. Both become part of ids that can never change, so that a mistake is caught here.
 
-import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { quote } from "../flags/go-text.ts";
 import type { EtcdConfig } from "./config.ts";
@@ -12,7 +11,10 @@ export type ClusterUrls = ReadonlyMap<string, readonly EtcdUrl[]>;
 /** The address of a host name. @throws Error when there is none */
 export type Resolve = (hostname: string) => Promise<string>;
 
-export const resolveByDns: Resolve = async (hostname) => (await lookup(hostname)).address;
+export const resolveByDns: Resolve = async (hostname) => {
+  const { lookup } = await import("node:dns/promises");
+  return (await lookup(hostname)).address;
+};
 
 type OwnUrls = Pick<EtcdConfig, "name" | "advertisePeerUrls">;
 
