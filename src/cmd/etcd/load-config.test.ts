@@ -338,6 +338,10 @@ const fatal: readonly (readonly [readonly string[], string])[] = [
       "https://127.0.0.1:21310 with HTTPS scheme",
   ],
   [
+    ["--listen-metrics-urls", "https://127.0.0.1:1", "--cert-file=/none", "--key-file=/none"],
+    "open /none: no such file or directory",
+  ],
+  [
     ["--listen-peer-urls", "https://127.0.0.1:21311"],
     "cannot listen on TLS for 127.0.0.1:21311: KeyFile and CertFile are not presented",
   ],
@@ -459,6 +463,16 @@ test("--help lists every flag with its default", async () => {
   assert.equal(result.code, 0);
   for (const flag of FLAGS) assert.match(result.stdout, new RegExp(`^  --${flag.name} '`, "m"));
   assert.match(result.stderr, /^Usage:/);
+});
+
+test("files that are no certificate are told before anything listens", async () => {
+  const path = join(root, "garbage.pem");
+  writeFileSync(path, "garbage");
+  const url = "https://127.0.0.1:21310";
+  const result = await load(
+    valid("--listen-client-urls", url, "--cert-file", path, "--key-file", path),
+  );
+  assert.match(String(reason(result)), /garbage\.pem and .*garbage\.pem: /);
 });
 
 test("proxies are refused", async () => {
