@@ -30,13 +30,35 @@ const connectionFields: ReadonlySet<string> = new Set([
   "upgrade",
 ]);
 
-/** Plays the request of `stream` to `server`. */
-export function bridge(stream: Http2Stream, head: RequestHead, server: Http1Server): StreamSink {
-  try {
-    return new HttpBridge(stream, head, server);
-  } catch {
-    stream.reset(ErrorCode.ProtocolError);
-    return nothingMore;
+/**
+ * Requests at once, of all connections: each costs some 20 KiB, and streams are cheap for a peer.
+ * As many watches of the gateway as anybody has over HTTP/2.
+ */
+export const BRIDGED_REQUESTS_MAX = 4096;
+
+/** The requests under way from HTTP/2 to one HTTP/1.1 server. */
+export class HttpBridges {
+  readonly #server: Http1Server;
+  #count = 0;
+
+  constructor(server: Http1Server) {
+    this.#server = server;
+  }
+
+  /** Plays the request of `stream` to the server. */
+  open(stream: Http2Stream, head: RequestHead): StreamSink {
+    if (this.#count >= BRIDGED_REQUESTS_MAX) {
+      stream.reset(ErrorCode.RefusedStream);
+      return nothingMore;
+    }
+    try {
+      const bridge = new HttpBridge(stream, head, this.#server, () => this.#count--);
+      this.#count++;
+      return bridge;
+    } catch {
+      stream.reset(ErrorCode.ProtocolError);
+      return nothingMore;
+    }
   }
 }
 
@@ -44,13 +66,15 @@ class HttpBridge implements StreamSink {
   readonly #stream: Http2Stream;
   readonly #request: ClientRequest;
   readonly #pipe: PipeEnd;
+  readonly #onOver: () => void;
   #isOver = false;
 
   /** @throws TypeError for a path or a field that HTTP/1.1 cannot express */
-  constructor(stream: Http2Stream, head: RequestHead, server: Http1Server) {
+  constructor(stream: Http2Stream, head: RequestHead, server: Http1Server, onOver: () => void) {
     const [clientEnd, serverEnd] = makePipe(stream.owner.remoteAddress, stream.owner.isSecure);
     this.#stream = stream;
     this.#pipe = clientEnd;
+    this.#onOver = onOver;
     this.#request = nodeHttp().request({
       method: head.method?.value ?? "GET",
       path: head.path?.value ?? "/",
@@ -79,6 +103,7 @@ class HttpBridge implements StreamSink {
 
   onClosed(): void {
     this.#isOver = true;
+    this.#onOver();
     this.#pipe.destroy();
   }
 
@@ -135,7 +160,8 @@ class PipeEnd extends Duplex {
   constructor(remoteAddress: string, isSecure: boolean) {
     super();
     const colon = remoteAddress.lastIndexOf(":");
-    this.remoteAddress = remoteAddress.slice(0, Math.max(colon, 0));
+    // The brackets around an IPv6 address come back with the port.
+    this.remoteAddress = remoteAddress.slice(0, Math.max(colon, 0)).replace(/^\[|\]$/g, "");
     this.remotePort = Number(remoteAddress.slice(colon + 1));
     this.encrypted = isSecure;
   }

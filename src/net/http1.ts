@@ -7,6 +7,7 @@ import type { Logger } from "../base/log.ts";
 import type { HttpHandler, HttpRequest, HttpResponse } from "../wire/rpc.ts";
 import { type AccessRules, admit, sendPlainError } from "./access-control.ts";
 import { nodeHttp } from "./lazy-node.ts";
+import { remoteAddressOf } from "./remote-address.ts";
 
 /** JSON over HTTP/1.1 (json-gateway.ts). */
 export interface Gateway {
@@ -158,7 +159,7 @@ function plainRequest(request: IncomingMessage, body: Uint8Array): HttpRequest {
       return Array.isArray(value) ? value.join(", ") : value;
     },
     body,
-    remoteAddress: `${request.socket.remoteAddress}:${request.socket.remotePort}`,
+    remoteAddress: remoteAddressOf(request.socket),
   };
 }
 

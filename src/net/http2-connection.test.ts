@@ -199,6 +199,24 @@ test("the answers do not depend on where the input is cut", () => {
   );
 });
 
+test("after the last answer of a drain nothing more is said, whatever comes", () => {
+  const bench = new Bench();
+  const block = headerBlock(grpcHeaders("/test.T/Bidi"));
+  bench.connection.receive(Buffer.concat([hello, frame(FrameType.Headers, 4, 1, block)]));
+  bench.connection.drain();
+  for (let at = 0; at < 30; at++) {
+    bench.clock.advance(100);
+    bench.connection.tick(bench.clock.monotonicMs(), false);
+  }
+  assert.equal(bench.socket.isEnded, false);
+  // The end of stream 1 ends the connection; what follows in the same bytes is not answered.
+  const ping = frame(FrameType.Ping, 0, 0, Buffer.alloc(8));
+  const late = frame(FrameType.Headers, 4, 3, block);
+  bench.connection.receive(Buffer.concat([frame(FrameType.Data, 1, 1), late, ping]));
+  assert.equal(bench.socket.isEnded, true);
+  bench.close();
+});
+
 test("answers of one input are one write; later ones are flushed once per turn", async () => {
   const bench = new Bench();
   bench.connection.receive(hello);

@@ -254,6 +254,7 @@ export class Http2Connection implements SenderOwner, ReceiverOwner {
     this.#phaseEndMs = this.#context.clock.monotonicMs() + LINGER_MS;
     this.#receiver.closeStreams();
     this.#sender.flush();
+    this.#output.close();
     this.#socket.resume();
     this.#socket.end();
   }
@@ -261,6 +262,7 @@ export class Http2Connection implements SenderOwner, ReceiverOwner {
   #close(): void {
     if (this.#phase === "closed") return;
     this.#phase = "closed";
+    this.#output.close();
     this.#receiver.closeStreams();
     this.#socket.destroy();
     this.#onClosed(this);

@@ -110,7 +110,12 @@ export class Http2Sender implements Flushable {
     assert(this.#reservedFor === stream, "a reserved message is filled and sent at once");
     this.#reservedFor = null;
     const payloadBytes = this.#reservedBytes;
-    if (!this.#isDirect) return this.#enqueue(stream, this.buffer, ending);
+    if (!this.#isDirect) {
+      const message = this.buffer;
+      // Or an idle connection would hold on to its last large message.
+      this.buffer = this.output.bytes;
+      return this.#enqueue(stream, message, ending);
+    }
     const output = this.output;
     const bytes = output.bytes;
     let at = output.length;

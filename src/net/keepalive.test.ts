@@ -34,6 +34,11 @@ test("without a stream two hours must pass", () => {
 test("anything sent in between clears the strikes", () => {
   const keepalive = new Keepalive(limits, 0);
   for (let sent = 0; sent < 100; sent++) assert.ok(keepalive.onPing(sent, true, sent));
+  // Two strikes, something sent, and the count begins anew.
+  const pings = [100, 101, 102, 103, 104].map((at) => keepalive.onPing(at, true, 100));
+  assert.deepEqual(pings, [true, true, true, false, false]);
+  const again = [105, 106, 107, 108].map((at) => keepalive.onPing(at, true, 101));
+  assert.deepEqual(again, [true, true, true, false]);
 });
 
 test("we ping after silence and close after more of it", () => {

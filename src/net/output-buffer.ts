@@ -34,6 +34,7 @@ export class OutputBuffer {
   readonly #sink: ByteSink;
   readonly #pool: BufferPool;
   #inFlight: Uint8Array[] = [];
+  #isClosed = false;
 
   constructor(sink: ByteSink, pool: BufferPool) {
     this.#sink = sink;
@@ -58,6 +59,10 @@ export class OutputBuffer {
     const bytes = this.bytes;
     this.bytes = nothing;
     this.length = 0;
+    if (this.#isClosed) {
+      this.#pool.give(bytes);
+      return;
+    }
     this.writtenBytes += length;
     this.#sink.write(bytes.subarray(0, length));
     const backlogBytes = this.#sink.writableLength;
@@ -67,6 +72,11 @@ export class OutputBuffer {
       this.#inFlight.push(bytes);
       this.isBacklogged = backlogBytes > SOCKET_BACKLOG_BYTES_MAX;
     }
+  }
+
+  /** What is put in from now on goes nowhere. */
+  close(): void {
+    this.#isClosed = true;
   }
 
   onDrain(): void {

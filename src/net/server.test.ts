@@ -10,6 +10,7 @@ import { connect as connectTls } from "node:tls";
 import { frame, grpcHeaders, message, RawClient } from "../../test/net/raw-client.ts";
 import { TestServer } from "../../test/net/test-server.ts";
 import { ErrorCode, Flag, FrameType, PREFACE, readUint32 } from "./frames.ts";
+import { BRIDGED_REQUESTS_MAX } from "./http-bridge.ts";
 import { DRAIN_PING_TIMEOUT_MS, TICK_MS } from "./limits.ts";
 import { makeSelfCert, type PemPair } from "./self-cert.ts";
 import type { ClientServerOptions } from "./server.ts";
@@ -192,6 +193,30 @@ test("what HTTP/1.1 cannot express is a reset stream", async (t) => {
   const { body, fields } = await client.answer(9);
   assert.equal(body.toString(), '{"health":"true"}');
   assert.equal(fields.get("content-length"), "17");
+});
+
+test("no more ordinary requests over HTTP/2 at once than the process can bear", async (t) => {
+  const waiting: (() => void)[] = [];
+  const gateway = {
+    handle(_request: unknown, response: { end(text: string): void }): boolean {
+      waiting.push(() => response.end("done"));
+      return true;
+    },
+  };
+  const target = serve(t, { gateway });
+  const client = new RawClient(await target.listen()).hello();
+  const count = BRIDGED_REQUESTS_MAX + 1;
+  for (let at = 0; at < count; at++) {
+    const fields = [":method", ":scheme", ":path"].map((name, of): [string, string] => [
+      name,
+      ["GET", "http", "/"][of]!,
+    ]);
+    client.send(client.headers(2 * at + 1, fields, true));
+  }
+  assert.equal(await client.resetCode(2 * count - 1), ErrorCode.RefusedStream);
+  await target.until(() => waiting.length === BRIDGED_REQUESTS_MAX);
+  for (const finish of waiting) finish();
+  await client.frame(FrameType.Data, 2 * count - 3);
 });
 
 function upgrade(path: string): string {

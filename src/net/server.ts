@@ -20,7 +20,7 @@ import { BufferPool } from "./buffer-pool.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import type { GrpcMetrics } from "./grpc-metrics.ts";
 import { GrpcService } from "./grpc-service.ts";
-import { bridge } from "./http-bridge.ts";
+import { HttpBridges } from "./http-bridge.ts";
 import { type Gateway, Http1Server } from "./http1.ts";
 import { Http2Connection, type Http2Context } from "./http2-connection.ts";
 import type { Http2Stream, StreamSink } from "./http2-stream.ts";
@@ -71,6 +71,7 @@ export class ClientServer {
   readonly #context: Http2Context;
   readonly #grpc: GrpcService;
   readonly #http1: Http1Server;
+  readonly #bridges: HttpBridges;
   readonly #tls: TlsAcceptor | null;
   readonly #outbox: Outbox;
   readonly #listeners: Listener[] = [];
@@ -79,6 +80,7 @@ export class ClientServer {
   readonly #sockets = new Set<Socket>();
   /** Sockets that have not said yet what they speak, and until when they have to. */
   readonly #undecided = new Map<Socket, number>();
+  #isClosing = false;
   #timer: Timer | null = null;
   #ticks = 0;
 
@@ -97,6 +99,7 @@ export class ClientServer {
       gateway: options.gateway,
       access: options.access ?? openToAll,
     });
+    this.#bridges = new HttpBridges(this.#http1);
     this.#context = {
       clock,
       log,
@@ -167,6 +170,8 @@ export class ClientServer {
   /** Lets calls under way end, for at most `graceMs`; then everything is cut. */
   close(graceMs: number): Promise<void> {
     this.#closeListeners();
+    this.#isClosing = true;
+    for (const socket of this.#undecided.keys()) socket.destroy();
     for (const connection of this.#connections) connection.drain();
     this.#http1.drain();
     this.flush();
@@ -237,7 +242,9 @@ export class ClientServer {
 
   #serve(socket: Socket, protocol: Protocol, bytes: Buffer): void {
     const traffic = this.#options.traffic ?? "grpc+http";
-    if (protocol === "http2") {
+    if (this.#isClosing) {
+      socket.destroy();
+    } else if (protocol === "http2") {
       const address = remoteAddressOf(socket);
       const connection = new Http2Connection(this.#context, socket, address, (closed) =>
         this.#connections.delete(closed),
@@ -256,7 +263,7 @@ export class ClientServer {
     const traffic = this.#options.traffic ?? "grpc+http";
     if (traffic !== "http" && this.#grpc.isGrpc(head)) return this.#grpc.open(stream, head);
     if (traffic === "grpc" || this.#grpc.isMistaken(head)) return this.#grpc.refuse(stream, head);
-    return bridge(stream, head, this.#http1);
+    return this.#bridges.open(stream, head);
   }
 
   // ── time ──
