@@ -30,24 +30,20 @@ const connectionFields: ReadonlySet<string> = new Set([
   "upgrade",
 ]);
 
-/**
- * Requests at once, of all connections: each costs some 20 KiB, and streams are cheap for a peer.
- * As many watches of the gateway as anybody has over HTTP/2.
- */
-export const BRIDGED_REQUESTS_MAX = 4096;
-
 /** The requests under way from HTTP/2 to one HTTP/1.1 server. */
 export class HttpBridges {
   readonly #server: Http1Server;
+  readonly #countMax: number;
   #count = 0;
 
-  constructor(server: Http1Server) {
+  constructor(server: Http1Server, countMax: number) {
     this.#server = server;
+    this.#countMax = countMax;
   }
 
   /** Plays the request of `stream` to the server. */
   open(stream: Http2Stream, head: RequestHead): StreamSink {
-    if (this.#count >= BRIDGED_REQUESTS_MAX) {
+    if (this.#count >= this.#countMax) {
       stream.reset(ErrorCode.RefusedStream);
       return nothingMore;
     }

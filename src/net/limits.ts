@@ -13,6 +13,11 @@ export interface Limits {
   readonly keepaliveTimeoutMs: number;
   /** Connections at once; further ones are closed on arrival. */
   readonly connectionsMax: number;
+  /**
+   * Ordinary HTTP requests over HTTP/2 at once, of all connections: each costs some 20 KiB, and
+   * streams are cheap for a peer. As many watches of the JSON gateway as anybody has.
+   */
+  readonly bridgedRequestsMax: number;
 }
 
 const MIB = 1024 * 1024;
@@ -24,6 +29,7 @@ export const defaultLimits: Limits = {
   keepaliveIntervalMs: 7_200_000,
   keepaliveTimeoutMs: 20_000,
   connectionsMax: 50_000,
+  bridgedRequestsMax: 4096,
 };
 
 /**

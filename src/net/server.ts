@@ -99,7 +99,7 @@ export class ClientServer {
       gateway: options.gateway,
       access: options.access ?? openToAll,
     });
-    this.#bridges = new HttpBridges(this.#http1);
+    this.#bridges = new HttpBridges(this.#http1, limits.bridgedRequestsMax);
     this.#context = {
       clock,
       log,
