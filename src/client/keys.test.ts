@@ -11,6 +11,12 @@ test("the end of a prefix", () => {
   assert.deepEqual(prefixEnd(bytes("")), EVERYTHING_AFTER);
 });
 
+test("the prefix itself stays as it is, also as a view of a Buffer", () => {
+  const prefix = Buffer.from("foo");
+  assert.deepEqual(Buffer.from(prefixEnd(prefix)), Buffer.from("fop"));
+  assert.equal(prefix.toString(), "foo");
+});
+
 test("a key is in the range of a prefix exactly if it begins with it", () => {
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 1, maxLength: 3 }), fc.uint8Array(), (prefix, key) => {

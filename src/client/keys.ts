@@ -7,7 +7,8 @@ export const EVERYTHING_AFTER: Uint8Array = Uint8Array.of(0);
 export function prefixEnd(prefix: Uint8Array): Uint8Array {
   for (let i = prefix.length - 1; i >= 0; i--) {
     if (prefix[i]! === 0xff) continue;
-    const end = prefix.slice(0, i + 1);
+    // Not slice(): that of a Buffer shares its bytes.
+    const end = new Uint8Array(prefix.subarray(0, i + 1));
     end[i]!++;
     return end;
   }

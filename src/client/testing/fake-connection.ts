@@ -99,6 +99,7 @@ export class FakeConnection implements Connection {
     if (options.timeoutMs !== undefined && options.timeoutMs <= 0) {
       return Promise.reject(CONTEXT_DEADLINE_EXCEEDED);
     }
+    if (options.signal?.aborted === true) return Promise.reject(CONTEXT_CANCELED);
     return new Promise((resolve, reject) => {
       options.signal?.addEventListener("abort", () => reject(CONTEXT_CANCELED), { once: true });
       Promise.resolve()
@@ -122,7 +123,8 @@ export class FakeConnection implements Connection {
       end: () => {},
       cancel: () => {},
       next: async () => {
-        const { value, done } = (await iterator?.next()) ?? { value: undefined, done: true };
+        const step = iterator?.next() ?? { value: undefined, done: true };
+        const { value, done } = await Promise.race([step, aborted(options.signal)]);
         return done === true ? undefined : value;
       },
     };
@@ -131,4 +133,13 @@ export class FakeConnection implements Connection {
   close(): void {
     this.become("closed");
   }
+}
+
+/** Fails once the call is cancelled. */
+function aborted(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_, reject) => {
+    const cancel = (): void => reject(CONTEXT_CANCELED);
+    if (signal?.aborted === true) cancel();
+    else signal?.addEventListener("abort", cancel, { once: true });
+  });
 }
