@@ -88,6 +88,21 @@ export function parseKnown(markdown: string): KnownDifference[] {
   }));
 }
 
+/** Entries that excuse nothing any more, of the transcripts that were performed. */
+export function staleKnown(
+  known: readonly KnownDifference[],
+  found: readonly Difference[],
+  performed: readonly string[],
+): KnownDifference[] {
+  const excuses = (entry: KnownDifference, { transcript, number }: Difference) =>
+    transcript === entry.transcript &&
+    Number(number) >= entry.first &&
+    Number(number) <= entry.last;
+  return known.filter(
+    (entry) => performed.includes(entry.transcript) && !found.some((one) => excuses(entry, one)),
+  );
+}
+
 /** As a patch shows it. */
 export function showDifference(one: Difference): string {
   const head = `${one.transcript} ${one.number}: $ ${one.command}`;

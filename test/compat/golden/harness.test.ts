@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { compareTranscripts, parseKnown, showDifference } from "./compare.ts";
+import { compareTranscripts, parseKnown, showDifference, staleKnown } from "./compare.ts";
 import { chooseIdentity } from "./member.ts";
 import { Normaliser } from "./normalise.ts";
 import { protobufLines } from "./protobuf-text.ts";
@@ -184,4 +184,6 @@ test("known differences excuse their steps only", () => {
   );
   const [found] = compareTranscripts("t", answered("exit: 0"), answered("exit: 1"), known);
   assert.equal(found!.known, "because of this");
+  assert.deepEqual(staleKnown(known, [found!], ["t", "u"]), [known[1]]);
+  assert.deepEqual(staleKnown(known, [], ["t"]), [known[0]]);
 });

@@ -14,6 +14,7 @@ import {
   type KnownDifference,
   parseKnown,
   showDifference,
+  staleKnown,
 } from "./compare.ts";
 import { choosePrograms, type ProgramName } from "./programs.ts";
 import { folder, listTranscripts, performAll, readTranscript } from "./transcripts.ts";
@@ -30,7 +31,8 @@ async function main(args: readonly string[]): Promise<void> {
   const pattern = args.find((arg, at) => !arg.startsWith("-") && !isValue(args, at)) ?? "";
   const found: Difference[] = [];
   let steps = 0;
-  await performAll(listTranscripts(new RegExp(pattern)), programs, (name, actual) => {
+  const names = listTranscripts(new RegExp(pattern));
+  await performAll(names, programs, (name, actual) => {
     const differences = compareTranscripts(name, readTranscript(name), actual, known);
     const count = actual.filter((item) => item.kind === "step").length;
     steps += count;
@@ -39,6 +41,9 @@ async function main(args: readonly string[]): Promise<void> {
   });
   const shown = args.includes("--known") ? found : found.filter((one) => one.known === undefined);
   for (const one of shown) console.log(`\n${showDifference(one)}`);
+  for (const { transcript, first } of staleKnown(known, found, names)) {
+    console.log(`\n${transcript} ${first}: a known difference that is none any more`);
+  }
   const unknown = found.filter((one) => one.known === undefined).length;
   const equal = steps - found.length;
   console.log(`\n${equal} of ${steps} equal, ${found.length - unknown} known, ${unknown} not`);
