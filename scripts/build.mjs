@@ -12,8 +12,9 @@ const stampPath = join(root, "dist", ".built");
 export function prepare() {
   if (!existsSync(join(root, "node_modules", "typescript"))) {
     console.error("quorate: installing dependencies …");
-    // CI=true would not matter here, NODE_ENV=production would: the compiler is a dev dependency.
-    run("npm", ["ci", "--include=dev", "--no-audit", "--no-fund"]);
+    // Not `npm ci`: with a lock file that names no registry it refuses packages that exist for other
+    // platforms only. Dev dependencies too, whatever NODE_ENV says: the compiler is one.
+    run("npm", ["install", "--no-save", "--include=dev", "--no-audit", "--no-fund"]);
   }
   if (isStale()) {
     console.error("quorate: building …");
