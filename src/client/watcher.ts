@@ -35,6 +35,8 @@ export class Watcher {
   readonly #options: CallOptions;
   #nextRevision: number;
   #stream: Stream | undefined;
+  #isCreated = false;
+  #wantsProgress = false;
   #ended = false;
 
   constructor(caller: Caller, create: WatchCreate, options: CallOptions = {}) {
@@ -67,7 +69,8 @@ export class Watcher {
 
   /** Asks for an answer without events as soon as all is sent that there is. */
   requestProgress(): void {
-    this.#stream?.send({ progressRequest: {} });
+    this.#wantsProgress = true;
+    this.#sendProgressRequest();
   }
 
   close(): void {
@@ -75,7 +78,15 @@ export class Watcher {
     this.#stream?.cancel();
   }
 
+  /** A watcher that is not there yet would not be told. */
+  #sendProgressRequest(): void {
+    if (!this.#wantsProgress || !this.#isCreated) return;
+    this.#wantsProgress = false;
+    this.#stream?.send({ progressRequest: {} });
+  }
+
   async #open(): Promise<Stream> {
+    this.#isCreated = false;
     const stream = await new Watch(this.#caller).watch(this.#options);
     stream.send({ createRequest: { ...this.#create, startRevision: this.#nextRevision } });
     return stream;
@@ -95,7 +106,10 @@ export class Watcher {
     else if (response.created ? this.#nextRevision === 0 : revision >= this.#nextRevision) {
       this.#nextRevision = revision + 1;
     }
-    return !response.created;
+    if (!response.created) return true;
+    this.#isCreated = true;
+    this.#sendProgressRequest();
+    return false;
   }
 
   #fail(error: unknown): WatchResponse {

@@ -4,8 +4,8 @@ import { readFileSync } from "node:fs";
 import type { ClientOptions } from "../../client/dial.ts";
 import type { ChannelTls } from "../../net/grpc-client.ts";
 import type { Flag } from "../flags/flag-set.ts";
+import type { Console } from "./console.ts";
 import { badArguments, Exit, ExitCode } from "./exit.ts";
-import type { Globals } from "./globals.ts";
 import type { Session } from "./session.ts";
 
 const NS_PER_MS = 1e6;
@@ -17,8 +17,14 @@ export async function clientOptions(session: Session): Promise<ClientOptions> {
     globals.discoverySrv.value === ""
       ? globals.endpoints.value
       : await discover(session, globals.discoverySrv.value);
-  const tls = await tlsOptions(globals);
-  const identity = await userAndPassword(session);
+  const serverName = globals.discoverySrv.value;
+  const tls = await tlsOptions({
+    ...globals,
+    skipVerify: globals.insecureSkipTlsVerify.value,
+    // Certificates of discovered members are made for the domain.
+    serverName: serverName === "" ? undefined : serverName,
+  });
+  const identity = await userAndPassword(session.console, globals, "Password: ");
   const { requestBytesMax, receiveBytesMax } = globals;
   return {
     endpoints,
@@ -84,25 +90,32 @@ export function fileErrorText(operation: string, path: string, error: unknown): 
   return `${operation} ${path}: ${(code === undefined ? undefined : fileErrors[code]) ?? message}`;
 }
 
-/** Undefined: plain connections, unless an endpoint says https. */
-async function tlsOptions(globals: Globals): Promise<ChannelTls | undefined> {
-  const cert = fileFlag(globals.cert);
-  const key = fileFlag(globals.key);
-  const cacert = fileFlag(globals.cacert);
-  const skipVerify = globals.insecureSkipTlsVerify.value;
+export interface TlsFlags {
+  readonly cert: Flag<string>;
+  readonly key: Flag<string>;
+  readonly cacert: Flag<string>;
+  readonly insecureTransport: Flag<boolean>;
+  readonly skipVerify: boolean;
+  readonly serverName: string | undefined;
+}
+
+/** Undefined: plain connections, unless an endpoint says https. @throws Exit */
+export async function tlsOptions(flags: TlsFlags): Promise<ChannelTls | undefined> {
+  const cert = fileFlag(flags.cert);
+  const key = fileFlag(flags.key);
+  const cacert = fileFlag(flags.cacert);
+  const { skipVerify, serverName } = flags;
   if ((cert === "") !== (key === "")) {
     throw badArguments(`KeyFile and CertFile must both be present[key: ${key}, cert: ${cert}]`);
   }
-  const isWanted = cert !== "" || cacert !== "" || skipVerify || !globals.insecureTransport.value;
+  const isWanted = cert !== "" || cacert !== "" || skipVerify || !flags.insecureTransport.value;
   if (!isWanted) return undefined;
-  const serverName = globals.discoverySrv.value;
   const tls: ChannelTls = {
     certificate: cert === "" ? undefined : readPem(cert),
     key: key === "" ? undefined : readPem(key),
     authorities: cacert === "" ? undefined : readPem(cacert),
     skipVerify,
-    // Certificates of discovered members are made for the domain.
-    serverName: serverName === "" ? undefined : serverName,
+    serverName,
   };
   await checkPem(tls);
   return tls;
@@ -122,17 +135,20 @@ async function checkPem(tls: ChannelTls): Promise<void> {
   }
 }
 
-async function userAndPassword(
-  session: Session,
+/** Asks for the password of a name that comes without. @throws Exit */
+export async function userAndPassword(
+  console: Console,
+  flags: { readonly user: Flag<string>; readonly password: Flag<string> },
+  prompt: string,
 ): Promise<Pick<ClientOptions, "username" | "password">> {
-  const user = session.globals.user.value;
-  const password = session.globals.password.value;
+  const user = flags.user.value;
+  const password = flags.password.value;
   if (user === "") return {};
   if (password !== "") return { username: user, password };
   const colon = user.indexOf(":");
   if (colon >= 0) return { username: user.slice(0, colon), password: user.slice(colon + 1) };
   const { askPassword } = await import("./ask-password.ts");
-  const typed = await askPassword(session.console, "Password: ");
+  const typed = await askPassword(console, prompt);
   if (typed === "") throw new Exit(ExitCode.Error, "empty password");
   return { username: user, password: typed };
 }

@@ -16,6 +16,11 @@ const world: World = {
   environment: process.env,
   open,
   sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  interrupted: () =>
+    new Promise((resolve) => {
+      process.once("SIGINT", () => resolve());
+      process.once("SIGTERM", () => resolve());
+    }),
   nowMs: () => performance.now(),
 };
 

@@ -24,6 +24,8 @@ export interface World {
   /** Makes the client; tests have their own. */
   readonly open: (options: ClientOptions) => Promise<Caller>;
   readonly sleep: (ms: number) => Promise<void>;
+  /** Resolves when the user (SIGINT) or the system (SIGTERM) wants the program to end. */
+  readonly interrupted: () => Promise<void>;
   readonly nowMs: () => number;
 }
 

@@ -19,6 +19,7 @@ export interface FakeSetup {
   readonly stdin?: string | Uint8Array;
   readonly environment?: Readonly<Record<string, string>>;
   readonly isUp?: boolean;
+  readonly interrupted?: () => Promise<void>;
   readonly isErrorTerminal?: boolean;
 }
 
@@ -92,7 +93,10 @@ export async function run(words: readonly string[], setup: FakeSetup = {}): Prom
     },
     sleep: async (ms) => {
       sleptMs += ms;
+      // Others get their turn: a loop that sleeps must not be the only one that runs.
+      await new Promise(setImmediate);
     },
+    interrupted: setup.interrupted ?? (() => new Promise(() => {})),
     nowMs: () => clock.monotonicMs(),
   };
   const code = await runEtcdctl(words, world);
