@@ -28,13 +28,15 @@ export function clientHttpHandler(parts: {
   readonly hasGateway: boolean;
 }): HttpHandler {
   return (request) => {
-    switch (request.path) {
+    const path = cleanPath(request.path);
+    if (path !== request.path) return redirect(request, path);
+    switch (path) {
       case "/version":
         return request.method === "GET" ? version(parts.member) : methodNotAllowed("GET");
       case "/metrics":
         return metricsAnswer(parts.metrics);
       case "/v3":
-        return parts.hasGateway ? redirectToSlash(request) : notFound();
+        return parts.hasGateway ? redirect(request, "/v3/") : notFound();
       case "/debug/vars":
         return debugVars(parts.member, parts.facts);
       default:
@@ -43,9 +45,19 @@ export function clientHttpHandler(parts: {
   };
 }
 
-/** Go's mux, asked for a subtree without its slash. */
-function redirectToSlash(request: HttpRequest): HttpResponse {
-  const location = `${request.path}/`;
+/** Without double slashes, "." and "..", as Go's mux wants its paths. */
+function cleanPath(path: string): string {
+  if (!path.includes("//") && !path.includes("/.")) return path;
+  const parts: string[] = [];
+  for (const part of path.split("/")) {
+    if (part === "..") parts.pop();
+    else if (part !== "" && part !== ".") parts.push(part);
+  }
+  return `/${parts.join("/")}${path.endsWith("/") && parts.length > 0 ? "/" : ""}`;
+}
+
+/** Go's mux, asked for a path in another form than its own. */
+function redirect(request: HttpRequest, location: string): HttpResponse {
   const headers: [string, string][] = [["Location", location]];
   if (request.method !== "GET" && request.method !== "HEAD") {
     return { status: 307, headers, body: "" };

@@ -5,11 +5,14 @@ import type { Logger } from "../base/log.ts";
 import type { Member } from "../server/member.ts";
 import type { Method, MethodTable } from "../wire/rpc.ts";
 import { clusterMethods } from "./cluster.ts";
+import { electionMethods } from "./election.ts";
 import { GrpcHealth } from "./grpc-health.ts";
 import { Guard } from "./guard.ts";
 import { HealthChecks } from "./health-checks.ts";
 import { KvService } from "./kv.ts";
 import { leaseMethods } from "./lease.ts";
+import { lockMethods } from "./lock.ts";
+import { LockQueue } from "./lock-queue.ts";
 import { maintenanceMethods } from "./maintenance.ts";
 import { watchMethods } from "./watch.ts";
 
@@ -22,10 +25,13 @@ export class Api {
   constructor(member: Member, log: Logger) {
     this.health = new HealthChecks(member, log);
     this.guard = new Guard(member);
+    const locks = new LockQueue(member);
     const methods: [string, Method][] = [
       ...new KvService(member).methods,
       ...watchMethods(member),
       ...leaseMethods(member),
+      ...lockMethods(member, locks),
+      ...electionMethods(member, locks),
       ...maintenanceMethods(member),
       ...clusterMethods(member),
       ...this.grpcHealth.methods,

@@ -39,7 +39,8 @@ export function sendPlainError(response: ServerResponse, status: number, text: s
   response.statusCode = status;
   response.setHeader("Content-Type", "text/plain; charset=utf-8");
   response.setHeader("X-Content-Type-Options", "nosniff");
-  // With one `end` Node adds Date and Content-Length, in Go's order.
+  response.setHeader("Date", new Date().toUTCString());
+  response.setHeader("Content-Length", text.length + 1);
   response.end(`${text}\n`);
 }
 

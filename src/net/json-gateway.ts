@@ -135,6 +135,10 @@ export class JsonGateway {
       output.fail(timeout);
       return undefined;
     }
+    if (timeout !== 0 && timeout < DEADLINE_MS_MIN) {
+      call.fail(deadlineExceeded);
+      return undefined;
+    }
     const method = this.#methods.get(route.path);
     if (method === undefined) {
       call.fail(unknownMethod(route.path, this.#services));
@@ -147,6 +151,9 @@ export class JsonGateway {
     return { call, session };
   }
 }
+
+/** What is due before anything could be answered has passed when the call begins. */
+const DEADLINE_MS_MIN = 0.01;
 
 /** The path without query, of the gateway's own; /v3beta is its old name. */
 function gatewayPath(url: string): string | undefined {
