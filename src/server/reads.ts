@@ -65,7 +65,16 @@ export class Reads {
 
   /** A linearizable read may look at the store this very moment. */
   get isReady(): boolean {
-    return this.#raft.isOnlyVoterAndLeader && this.#appliedIndex() >= this.#raft.commit;
+    return this.#confirmsItself && this.#appliedIndex() >= this.#raft.commit;
+  }
+
+  /**
+   * The commit index is not synced, so after a restart it may be behind what was acknowledged, until
+   * an entry of the present term is committed.
+   */
+  get #confirmsItself(): boolean {
+    const raft = this.#raft;
+    return raft.isOnlyVoterAndLeader && raft.termAt(raft.commit) === raft.term;
   }
 
   /** True: read now. False: `waiter` is told later. */
@@ -77,7 +86,7 @@ export class Reads {
 
   /** `waiter` is told when it may read, or why it may not. */
   wait(waiter: ReadWaiter): void {
-    if (this.#raft.isOnlyVoterAndLeader) {
+    if (this.#confirmsItself) {
       this.#awaitApplied(this.#raft.commit, [waiter]);
       return;
     }
