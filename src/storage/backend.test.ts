@@ -513,7 +513,7 @@ test("defragmenting gives the free pages back and keeps everything", () => {
 });
 
 test("defragmenting takes along what is written meanwhile", () => {
-  for (const seed of [1, 2, 3]) {
+  for (const seed of [1, 2]) {
     const h = new Harness(seed, { batchIntervalMs: 0.2, batchLimit: 50 });
     const random = h.world.random.fork("test");
     const records = new Map<number, string>();
@@ -531,7 +531,7 @@ test("defragmenting takes along what is written meanwhile", () => {
         h.backend.delete("auth", bytes(gone));
       }
       const old = main - 1000;
-      if (records.has(old) && old % 3 !== 0) {
+      if (records.has(old) && old % 3 === 0) {
         records.delete(old);
         h.backend.deleteRecord(old, 0, false);
       }
@@ -558,7 +558,7 @@ test("defragmenting takes along what is written meanwhile", () => {
     });
     while (!isDone) {
       h.world.runFor(1);
-      if (!isDone) for (let i = 0; i < 20 * seed; i++) apply();
+      if (!isDone) for (let i = 0; i < 50 * seed; i++) apply();
       assert.ok(main < 100_000, "it comes to an end");
     }
     assert.ok(main > 2000, `${main}`);
