@@ -5,8 +5,9 @@ import { Counter, Family } from "../base/metrics.ts";
 import type { Member } from "../server/member.ts";
 import { Errors } from "../wire/errors.ts";
 import { ProtoError } from "../wire/protobuf/proto-error.ts";
-import type { Caller, Method, StreamCall, UnaryCall } from "../wire/rpc.ts";
+import type { Caller, Method, StreamCall, StreamHandler, UnaryCall } from "../wire/rpc.ts";
 import { Code, RpcError } from "../wire/status.ts";
+import { LeaderRequired } from "./leader-required.ts";
 
 /** Methods that a learner answers; of Range only the serializable kind, which `kv.ts` checks. */
 const LEARNER_METHODS = new Set([
@@ -25,12 +26,14 @@ export class Guard {
     () => new Counter(),
   );
   readonly #member: Member;
+  readonly #leaderRequired: LeaderRequired;
   #lastType: "unary" | "stream" = "unary";
   #lastVersion: string | undefined;
   #lastCounter: Counter;
 
   constructor(member: Member) {
     this.#member = member;
+    this.#leaderRequired = new LeaderRequired(member);
     this.#lastCounter = this.clientRequests.with("unary", UNKNOWN_VERSION);
   }
 
@@ -57,8 +60,8 @@ export class Guard {
           handle: (call, bytes, start, end) => {
             const refusal = this.#refuse(call, "stream", isForLearner);
             try {
-              if (refusal === null) return method.handle(call, bytes, start, end);
-              call.fail(refusal);
+              if (refusal !== null) call.fail(refusal);
+              else return this.#supervise(call, method.handle(call, bytes, start, end));
             } catch (error) {
               failWith(call, error);
             }
@@ -70,12 +73,33 @@ export class Guard {
           kind: "bidi-stream",
           open: (call) => {
             const refusal = this.#refuse(call, "stream", isForLearner);
-            if (refusal === null) return method.open(call);
+            if (refusal === null) return this.#superviseBidi(call, method.open(call));
             call.fail(refusal);
             return { ...noStream, onMessage() {}, onEnd() {} };
           },
         };
     }
+  }
+
+  /** The stream ends when its client insists on a leader and there is none for long. */
+  #supervise(call: StreamCall, handler: { onCancel(): void }): { onCancel(): void } {
+    if (call.metadata("hasleader") !== "true") return handler;
+    const release = this.#leaderRequired.add(call, handler);
+    return {
+      onCancel() {
+        release();
+        handler.onCancel();
+      },
+    };
+  }
+
+  #superviseBidi(call: StreamCall, handler: StreamHandler): StreamHandler {
+    if (call.metadata("hasleader") !== "true") return handler;
+    return {
+      ...this.#supervise(call, handler),
+      onMessage: (bytes, start, end) => handler.onMessage(bytes, start, end),
+      onEnd: () => handler.onEnd(),
+    };
   }
 
   #refuse(call: Caller, type: "unary" | "stream", isForLearner: boolean): RpcError | null {

@@ -17,25 +17,6 @@ export function laterMetrics(): Metric[] {
   const milliseconds = exponentialBounds(0.001, 2, 14);
   return [
     gauge("etcd_debugging_auth_revision"),
-    ...["granted", "renewed", "revoked"].map((what) =>
-      counter(`etcd_debugging_lease_${what}_total`),
-    ),
-    histogram("etcd_debugging_lease_ttl_total", exponentialBounds(1, 2, 24)),
-    counter("etcd_debugging_mvcc_events_total"),
-    gauge("etcd_debugging_mvcc_pending_events_total"),
-    gauge("etcd_debugging_mvcc_slow_watcher_total"),
-    gauge("etcd_debugging_mvcc_watch_stream_total"),
-    gauge("etcd_debugging_mvcc_watcher_total"),
-    counter("etcd_debugging_server_lease_expired_total"),
-    ...["control_stream", "progress", "watch_stream_duration_per_event", "watch_stream"].map(
-      (part) =>
-        histogram(
-          `etcd_debugging_server_watch_send_loop_${part.replace("_duration_per_event", "")}_duration${
-            part.endsWith("per_event") ? "_per_event" : ""
-          }_seconds`,
-          milliseconds,
-        ),
-    ),
     counter("etcd_debugging_store_expires_total"),
     counter("etcd_debugging_store_watch_requests_total"),
     gauge("etcd_debugging_store_watchers"),

@@ -9,6 +9,7 @@ import type { HealthChecks } from "./health-checks.ts";
 import { counters, gauges, histograms } from "./metric-rows.ts";
 import { laterMetrics } from "./metrics-later.ts";
 import { serverMetrics } from "./metrics-server.ts";
+import { leaseMetrics, watchMetrics } from "./metrics-watch.ts";
 
 export interface MetricFacts {
   /** As "node v20.20.2". */
@@ -34,6 +35,8 @@ export function memberMetrics(parts: MetricParts): Metric[] {
     ...storeMetrics(member),
     ...compactionMetrics(member),
     ...diskMetrics(member),
+    ...watchMetrics(member),
+    ...leaseMetrics(member),
     ...laterMetrics(),
   ];
 }
