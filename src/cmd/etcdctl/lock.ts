@@ -17,7 +17,8 @@ async function runLocked(
     ETCD_LOCK_REV: String(turn.revision),
   });
   await turn.leave();
-  await turn.lease.close({ revoke: true });
+  // The lease ends by itself, soon: the lock is free already.
+  await turn.lease.close({ revoke: false });
   if (result.error !== "") throw new Exit(result.code, result.error);
 }
 

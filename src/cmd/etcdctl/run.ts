@@ -1,6 +1,6 @@
 // Runs one command line of etcdctl in a given world. Loads the command that is asked for only.
 
-import { execute } from "../flags/command.ts";
+import { execute } from "../flags/execute.ts";
 import { Exit, ExitCode } from "./exit.ts";
 import { rootCommand } from "./root.ts";
 import { Session, type World } from "./session.ts";

@@ -1,7 +1,7 @@
 // Runs one command line of etcdutl in a given world. Loads the command that is asked for only.
 
 import { Exit, ExitCode } from "../etcdctl/exit.ts";
-import { execute } from "../flags/command.ts";
+import { execute } from "../flags/execute.ts";
 import { rootCommand } from "./root.ts";
 import { Session, type World } from "./session.ts";
 

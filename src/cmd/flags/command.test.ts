@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Body, type Command, editDistance, execute } from "./command.ts";
+import type { Body, Command } from "./command.ts";
 import { complete } from "./complete.ts";
 import { completionBody, completionScript } from "./completion.ts";
+import { editDistance, execute } from "./execute.ts";
 import { FlagSet } from "./flag-set.ts";
 
 interface Call {
