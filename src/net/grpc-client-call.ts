@@ -46,6 +46,9 @@ const QUEUED_MESSAGES_MAX = 64;
 
 const FRAME_HEADER_BYTES = 5;
 
+/** Servers count the time, too: when theirs is over first, they reset the stream. */
+const DEADLINE_MARGIN_MS = 20;
+
 const codeOfHttpStatus: Readonly<Record<number, Code>> = {
   400: Code.Internal,
   401: Code.Unauthenticated,
@@ -189,6 +192,7 @@ export class Http2Call implements ClientStream {
   #failure: RpcError | Unprocessed | undefined;
   #waiting: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #deadlineMs = Number.POSITIVE_INFINITY;
   readonly #onAbort = (): void => this.#abandon(CONTEXT_CANCELED);
 
   constructor(
@@ -212,6 +216,7 @@ export class Http2Call implements ClientStream {
     if (options.timeoutMs !== undefined && options.timeoutMs <= TIMEOUT_MS_MAX) {
       const late = (): void => this.#abandon(CONTEXT_DEADLINE_EXCEEDED);
       this.#timer = setTimeout(late, options.timeoutMs);
+      this.#deadlineMs = performance.now() + options.timeoutMs;
     }
     this.#signal = options.signal;
     if (this.#signal?.aborted === true) this.#onAbort();
@@ -288,7 +293,10 @@ export class Http2Call implements ClientStream {
     const reset = this.#stream.rstCode ?? 0;
     // A connection that goes down closes its streams with the code of nothing in particular.
     const isLost = reset === constants.NGHTTP2_NO_ERROR || this.#stream.session === undefined;
-    if (reset === constants.NGHTTP2_REFUSED_STREAM && !this.#answered) {
+    const isLate = performance.now() >= this.#deadlineMs - DEADLINE_MARGIN_MS;
+    if (reset === constants.NGHTTP2_CANCEL && isLate) {
+      this.#settle(CONTEXT_DEADLINE_EXCEEDED);
+    } else if (reset === constants.NGHTTP2_REFUSED_STREAM && !this.#answered) {
       this.#settle(new Unprocessed(resetError(reset)));
     } else if (isLost || reset === constants.NGHTTP2_CANCEL || reset === 2) {
       const lost = this.#lost();

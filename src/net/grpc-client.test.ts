@@ -228,6 +228,16 @@ test("a refused stream was not processed, a reset one may have been", async () =
   assert.match(error.message, /RST_STREAM with error code: INTERNAL_ERROR/);
 });
 
+test("a server that gives up at the deadline is our own deadline", async () => {
+  const channel = await ready((stream) => stream.close(8));
+  assert.equal(
+    await failure(channel.unary("/x", hello, { timeoutMs: 15 })),
+    CONTEXT_DEADLINE_EXCEEDED,
+  );
+  const early = await failure(channel.unary("/x", hello, { timeoutMs: 60_000 }));
+  assert.deepEqual([early.code, early === CONTEXT_DEADLINE_EXCEEDED], [Code.Canceled, false]);
+});
+
 test("a lost connection makes its calls Unavailable, and is renewed", async () => {
   const peer = await serve((stream, headers) => {
     if (headers[":path"] === "/lose") peer.sessions[0]?.destroy();
