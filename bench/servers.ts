@@ -58,7 +58,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   ];
   const program = options.kind === "stock" ? options.programs.stockEtcd : options.programs.oursEtcd;
   const startedAt = performance.now();
-  const child = spawn(program, args, { stdio: ["ignore", "ignore", "inherit"] });
+  // Stock etcd logs errors at every stop; ours has to be silent.
+  const stderr = options.kind === "stock" ? "ignore" : "inherit";
+  const child = spawn(program, args, { stdio: ["ignore", "ignore", stderr] });
   await ready(options.port, child);
   const pid = child.pid!;
   return {

@@ -80,6 +80,8 @@ class Run {
 
   play(): void {
     const machine = this.world.machine(1n);
+    // Garbage in the middle of a write is damage, which stops the start on purpose.
+    machine.disk.fates = ["kept", "lost", "torn"];
     const random = this.world.random.fork("workload");
     for (let crash = 0; crash <= CRASHES; crash++) {
       const member = this.#start(machine.start());
