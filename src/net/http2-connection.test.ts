@@ -21,6 +21,7 @@ import { Outbox } from "./outbox.ts";
 class FakeSocket extends EventEmitter {
   writableLength = 0;
   isEnded = false;
+  isPaused = false;
   readonly written: Buffer[] = [];
 
   write(bytes: Uint8Array): boolean {
@@ -33,8 +34,14 @@ class FakeSocket extends EventEmitter {
     this.isEnded = true;
   }
 
-  pause(): void {}
-  resume(): void {}
+  pause(): void {
+    this.isPaused = true;
+  }
+
+  resume(): void {
+    this.isPaused = false;
+  }
+
   destroy(): void {
     this.isEnded = true;
   }
@@ -197,6 +204,31 @@ test("the answers do not depend on where the input is cut", () => {
       bench.close();
     }),
   );
+});
+
+test("while the socket holds too much, answers wait here and nothing is read", () => {
+  const bench = new Bench();
+  bench.connection.receive(hello);
+  const block = headerBlock(grpcHeaders("/test.T/Echo"));
+  const call = (id: number): Buffer =>
+    Buffer.concat([
+      frame(FrameType.Headers, Flag.EndHeaders, id, block),
+      frame(FrameType.Data, 1, id, message(Buffer.from(`answer ${id}`))),
+    ]);
+  bench.socket.writableLength = 2 << 20;
+  bench.connection.receive(call(1));
+  assert.ok(bench.output.includes("answer 1"), "known only after the write");
+  assert.equal(bench.socket.isPaused, true);
+  // What had been read already.
+  bench.connection.receive(call(3));
+  assert.equal(bench.output.includes("answer 3"), false);
+  assert.ok(bench.context.queuedTotal.usedBytes > 0);
+  bench.socket.writableLength = 0;
+  bench.socket.emit("drain");
+  assert.ok(bench.output.includes("answer 3"));
+  assert.equal(bench.context.queuedTotal.usedBytes, 0);
+  assert.equal(bench.socket.isPaused, false);
+  bench.close();
 });
 
 test("after the last answer of a drain nothing more is said, whatever comes", () => {
