@@ -3,7 +3,7 @@
 //
 //   create   → created, or created and canceled at once, with the reason and id -1
 //   cancel   → canceled; ids that are not there are ignored
-//   progress → the revision for all watchers (id -1), if all have been given everything; else nothing
+//   progress → the revision for all watchers (id -1), if all have been given everything
 
 import { latin1 } from "../base/latin1.ts";
 import type { Timer } from "../io/io.ts";

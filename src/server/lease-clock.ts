@@ -274,7 +274,7 @@ function remainingSecondsOf(lease: Lease): number {
   return lease.remainingTtl > 0 ? lease.remainingTtl : lease.ttl;
 }
 
-/** Moves expiries so that in no second there are more than a cluster can revoke besides its work. */
+/** Moves expiries so that no second has more than a cluster can revoke besides its work. */
 function spread(timers: LeaseTimer[]): void {
   timers.sort((a, b) => a.expiryMs - b.expiryMs);
   for (let i = EXPIRIES_PER_SECOND; i < timers.length; i++) {

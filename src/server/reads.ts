@@ -69,8 +69,8 @@ export class Reads {
   }
 
   /**
-   * The commit index is not synced, so after a restart it may be behind what was acknowledged, until
-   * an entry of the present term is committed.
+   * The commit index is not synced, so after a restart it may be behind what was acknowledged,
+   * until an entry of the present term is committed.
    */
   get #confirmsItself(): boolean {
     const raft = this.#raft;

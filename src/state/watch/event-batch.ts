@@ -1,7 +1,7 @@
 // Events under way to watchers, in columns: views on the records as the store has them, and the
 // bytes of field 11 of WatchResponse, made when somebody wants them first and then shared.
 //
-//   WatchResponse.events, of a put:            0x5a length │ 0x12 length KeyValue │ 0x1a length prev
+//   WatchResponse.events, of a put:            0x5a length │ 0x12 length KeyValue │ 0x1a len prev
 //                         of a deletion: 0x5a length │ 08 01 │ 0x12 length key 18 mod │ 0x1a …
 //
 // Two forms of each event exist at most, without and with the previous KeyValue. They lie in an

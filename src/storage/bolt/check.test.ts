@@ -69,86 +69,87 @@ test("a sound tree has no problems, also with a first branch key that is too low
   assert.deepEqual(pages.check([{ start: 5, count: 1 }]), []);
 });
 
+const CASES: [string, Pages, Span[] | undefined, string[]][] = [
+  [
+    "order within a page",
+    new Pages(3).leaf(2, "b", "a"),
+    undefined,
+    ["page 2 (offset 8192): key 1 is not above the one before"],
+  ],
+  [
+    "equal keys",
+    new Pages(3).leaf(2, "a", "a"),
+    undefined,
+    ["page 2 (offset 8192): key 1 is not above the one before"],
+  ],
+  [
+    "below the branch key",
+    new Pages(4).branch(2, ["m", 3]).leaf(3, "a"),
+    undefined,
+    ["page 3 (offset 12288): key 0 is below that of its branch"],
+  ],
+  [
+    "above the next branch key",
+    new Pages(5).branch(2, ["a", 3], ["k", 4]).leaf(3, "a", "k").leaf(4, "l"),
+    undefined,
+    [
+      "page 3 (offset 12288): key 1 is not below the next of its branch",
+      "page 2 (offset 8192): key 1 is not above all keys to its left",
+    ],
+  ],
+  [
+    "a page referred to twice",
+    new Pages(4).branch(2, ["a", 3], ["k", 3]).leaf(3, "a"),
+    undefined,
+    ["page 3 (offset 12288): is referred to more than once"],
+  ],
+  [
+    "a page that does not exist",
+    new Pages(4).branch(2, ["a", 3], ["k", 7]).leaf(3, "a"),
+    undefined,
+    ["page 7 (offset 28672): is beyond the high-water mark"],
+  ],
+  [
+    "a meta page in the tree",
+    new Pages(4).branch(2, ["a", 3], ["k", 1]).leaf(3, "a"),
+    undefined,
+    ["page 1 (offset 4096): is beyond the high-water mark"],
+  ],
+  [
+    "a reachable page that is free",
+    new Pages(4).branch(2, ["a", 3]).leaf(3, "a"),
+    [{ start: 3, count: 1 }],
+    ["page 3 (offset 12288): leaf page is free"],
+  ],
+  [
+    "a leak",
+    new Pages(5).branch(2, ["a", 3]).leaf(3, "a"),
+    [],
+    ["page 4 (offset 16384): is neither reachable nor free"],
+  ],
+  [
+    "free twice, and beyond the end",
+    new Pages(3).leaf(2, "a"),
+    [
+      { start: 3, count: 1 },
+      { start: 3, count: 1 },
+    ],
+    [
+      "page 3 (offset 12288): is free beyond the high-water mark",
+      "page 3 (offset 12288): is free twice",
+      "page 3 (offset 12288): is free beyond the high-water mark",
+    ],
+  ],
+  [
+    "leaves on two levels",
+    new Pages(6).branch(2, ["a", 3], ["k", 4]).leaf(3, "a").branch(4, ["k", 5]).leaf(5, "k"),
+    undefined,
+    ["page 5 (offset 20480): is a leaf on another level"],
+  ],
+];
+
 test("each rule is checked", () => {
-  const cases: [string, Pages, Span[] | undefined, string[]][] = [
-    [
-      "order within a page",
-      new Pages(3).leaf(2, "b", "a"),
-      undefined,
-      ["page 2 (offset 8192): key 1 is not above the one before"],
-    ],
-    [
-      "equal keys",
-      new Pages(3).leaf(2, "a", "a"),
-      undefined,
-      ["page 2 (offset 8192): key 1 is not above the one before"],
-    ],
-    [
-      "below the branch key",
-      new Pages(4).branch(2, ["m", 3]).leaf(3, "a"),
-      undefined,
-      ["page 3 (offset 12288): key 0 is below that of its branch"],
-    ],
-    [
-      "above the next branch key",
-      new Pages(5).branch(2, ["a", 3], ["k", 4]).leaf(3, "a", "k").leaf(4, "l"),
-      undefined,
-      [
-        "page 3 (offset 12288): key 1 is not below the next of its branch",
-        "page 2 (offset 8192): key 1 is not above all keys to its left",
-      ],
-    ],
-    [
-      "a page referred to twice",
-      new Pages(4).branch(2, ["a", 3], ["k", 3]).leaf(3, "a"),
-      undefined,
-      ["page 3 (offset 12288): is referred to more than once"],
-    ],
-    [
-      "a page that does not exist",
-      new Pages(4).branch(2, ["a", 3], ["k", 7]).leaf(3, "a"),
-      undefined,
-      ["page 7 (offset 28672): is beyond the high-water mark"],
-    ],
-    [
-      "a meta page in the tree",
-      new Pages(4).branch(2, ["a", 3], ["k", 1]).leaf(3, "a"),
-      undefined,
-      ["page 1 (offset 4096): is beyond the high-water mark"],
-    ],
-    [
-      "a reachable page that is free",
-      new Pages(4).branch(2, ["a", 3]).leaf(3, "a"),
-      [{ start: 3, count: 1 }],
-      ["page 3 (offset 12288): leaf page is free"],
-    ],
-    [
-      "a leak",
-      new Pages(5).branch(2, ["a", 3]).leaf(3, "a"),
-      [],
-      ["page 4 (offset 16384): is neither reachable nor free"],
-    ],
-    [
-      "free twice, and beyond the end",
-      new Pages(3).leaf(2, "a"),
-      [
-        { start: 3, count: 1 },
-        { start: 3, count: 1 },
-      ],
-      [
-        "page 3 (offset 12288): is free beyond the high-water mark",
-        "page 3 (offset 12288): is free twice",
-        "page 3 (offset 12288): is free beyond the high-water mark",
-      ],
-    ],
-    [
-      "leaves on two levels",
-      new Pages(6).branch(2, ["a", 3], ["k", 4]).leaf(3, "a").branch(4, ["k", 5]).leaf(5, "k"),
-      undefined,
-      ["page 5 (offset 20480): is a leaf on another level"],
-    ],
-  ];
-  for (const [name, pages, free, expected] of cases) {
+  for (const [name, pages, free, expected] of CASES) {
     assert.deepEqual(pages.check(free), expected, name);
   }
 });
