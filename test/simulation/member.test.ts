@@ -1,5 +1,6 @@
 // A whole member in the simulated world: puts, crashes at any moment, starts again. Every write
-// that was acknowledged is there afterwards, nothing is there that nobody wrote, and a seed replays.
+// that was acknowledged is there afterwards, nothing is there that nobody wrote, and a seed
+// replays.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -32,6 +32,8 @@ import { type EtcdUrl, isSecure } from "./urls.ts";
 
 /** What etcd allows for the envelope of the largest request. */
 const GRPC_OVERHEAD_BYTES = 512 * 1024;
+/** Descriptors that connections leave for files, as etcd's reservedInternalFDNum. */
+const RESERVED_DESCRIPTORS = 150;
 /** Calls under way may take this long to end after a signal. */
 const STOP_GRACE_MS = 1000;
 
@@ -177,6 +179,7 @@ export class Running {
   #limits() {
     const { config } = this.#loaded;
     return {
+      connectionsMax: Math.max(1, processFacts().fileDescriptorLimit() - RESERVED_DESCRIPTORS),
       messageBytesMax: config.maxRequestBytes + GRPC_OVERHEAD_BYTES,
       concurrentStreamsMax: config.maxConcurrentStreams,
       keepaliveMinTimeMs: config.grpcKeepaliveMinTimeMs,
