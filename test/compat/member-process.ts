@@ -1,7 +1,7 @@
 // A member as a process, stock or ours, on a data directory that tests hand from one to the other.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { Client } from "../../src/client/client.ts";
@@ -10,6 +10,7 @@ import { findRoot } from "../tidy/source-file.ts";
 export const OUR_ETCD: string = join(findRoot(), "bin", "etcd");
 
 const START_TIMEOUT_MS = 30_000;
+const LOG_TAIL_CHARACTERS = 3000;
 
 export interface Ports {
   readonly client: number;
@@ -78,7 +79,8 @@ export class MemberProcess {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     this.child.kill("SIGKILL");
-    throw new Error(`the member did not start; see ${dataDir}.log`);
+    const said = readFileSync(`${dataDir}.log`, "utf8").slice(-LOG_TAIL_CHARACTERS);
+    throw new Error(`the member did not start; its log ends with\n${said}`);
   }
 
   async stop(): Promise<void> {
