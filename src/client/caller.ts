@@ -246,15 +246,19 @@ export class Caller {
         ? "Peer{Addr: <nil>, LocalAddr: <nil>, AuthInfo: <nil>}"
         : `Peer{Addr: '${peer.remote}', LocalAddr: '${peer.local}'}`;
     const why = used === undefined ? this.#balancer.lastError : "";
-    const detail = why === "" ? "" : `: latest balancer error: connection error: ${why}`;
     this.#log.warn("retrying of unary invoker failed", {
       target: `etcd-endpoints:///${this.#endpoints[0]?.replace(/^\w+:\/\//, "") ?? ""}`,
       peer: address,
       method,
       attempt,
-      error: statusText(error) + detail,
+      error: statusText(why === "" ? error : new RpcError(error.code, unreachableText(why))),
     });
   }
+}
+
+/** As gRPC tells why it has no connection. */
+function unreachableText(why: string): string {
+  return `latest balancer error: connection error: desc = "transport: ${why}"`;
 }
 
 function errorOf(thrown: unknown): RpcError {

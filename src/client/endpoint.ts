@@ -2,7 +2,7 @@
 // `unix://path`, `unixs://path`. A name that makes no sense is not refused here: it is an address
 // to which no connection succeeds, since that is what etcd's clients make of it.
 
-import type { Address } from "../net/grpc-client.ts";
+import type { Address } from "../net/grpc-client-errors.ts";
 
 export interface Endpoint {
   /** As given. */

@@ -17,6 +17,7 @@ import {
   timeoutHeader,
   Unprocessed,
 } from "./grpc-client-call.ts";
+import { dialErrorText } from "./grpc-client-errors.ts";
 
 const closers: (() => void)[] = [];
 after(() => {
@@ -286,13 +287,46 @@ test("failed attempts are told in the words of Go's dialer", async () => {
   await new Promise((resolve) => plain.close(resolve));
   const refused = open(port);
   await reach(refused, "failed");
-  assert.equal(refused.lastError, `dial tcp 127.0.0.1:${port}: connect: connection refused`);
+  assert.equal(
+    refused.lastError,
+    `Error while dialing: dial tcp 127.0.0.1:${port}: connect: connection refused`,
+  );
   const bad = open(0, { address: { kind: "bad", reason: "missing port in address" } });
   await reach(bad, "failed");
   assert.equal(bad.lastError, "missing port in address");
   const unix = open(0, { address: { kind: "unix", path: "/nosuch.sock" } });
   await reach(unix, "failed");
-  assert.equal(unix.lastError, "dial unix /nosuch.sock: connect: no such file or directory");
+  assert.equal(
+    unix.lastError,
+    "Error while dialing: dial unix /nosuch.sock: connect: no such file or directory",
+  );
+});
+
+test("errors of TLS are told in the words of Go's", () => {
+  const address = { kind: "tcp", host: "10.0.0.1", port: 1 } as const;
+  const textOf = (code: string, more: object = {}): string =>
+    dialErrorText(Object.assign(new Error("openssl's words"), { code, ...more }), address);
+  const handshake = "authentication handshake failed: ";
+  const unverified = `${handshake}tls: failed to verify certificate: x509: `;
+  assert.equal(
+    textOf("SELF_SIGNED_CERT_IN_CHAIN"),
+    `${unverified}certificate signed by unknown authority`,
+  );
+  assert.equal(
+    textOf("CERT_HAS_EXPIRED"),
+    `${unverified}certificate has expired or is not yet valid`,
+  );
+  const cert = { subjectaltname: "DNS:localhost, IP Address:127.0.0.1" };
+  assert.equal(
+    textOf("ERR_TLS_CERT_ALTNAME_INVALID", { host: "10.0.0.1", cert }),
+    `${unverified}certificate is valid for localhost, 127.0.0.1, not 10.0.0.1`,
+  );
+  assert.equal(
+    textOf("ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED"),
+    `${handshake}remote error: tls: certificate required`,
+  );
+  assert.equal(textOf("ENOTFOUND"), "Error while dialing: dial tcp: lookup 10.0.0.1: no such host");
+  assert.equal(textOf("WHATEVER"), "openssl's words");
 });
 
 test("timeouts fit into eight digits", () => {

@@ -14,9 +14,9 @@ import {
   type ClientHttp2Stream,
   connect,
   type OutgoingHttpHeaders,
-  type SecureClientSessionOptions,
 } from "node:http2";
 import { connect as connectSocket, type Socket } from "node:net";
+import { connect as connectTlsSocket } from "node:tls";
 import { Code, RpcError } from "../wire/status.ts";
 import {
   type CallOptions,
@@ -27,12 +27,7 @@ import {
   tooLarge,
   Unprocessed,
 } from "./grpc-client-call.ts";
-
-export type Address =
-  | { readonly kind: "tcp"; readonly host: string; readonly port: number }
-  | { readonly kind: "unix"; readonly path: string }
-  /** Cannot be connected to; `reason` is what each attempt fails with. */
-  | { readonly kind: "bad"; readonly reason: string };
+import { type Address, dialErrorText, type ReachableAddress } from "./grpc-client-errors.ts";
 
 /** PEM texts. Undefined authorities mean those of the system. */
 export interface ChannelTls {
@@ -211,11 +206,20 @@ export class Channel implements Connection {
       this.#failed(undefined, address.reason);
       return;
     }
-    const session = this.#open(address);
+    const socket = this.#openSocket(address);
+    const session = connect("http://localhost", {
+      maxSessionMemory: SESSION_MEMORY_MAX_MB,
+      settings: { enablePush: false, initialWindowSize: STREAM_WINDOW_BYTES },
+      createConnection: () => socket,
+    });
     this.#session = session;
     const timer = setTimeout(() => {
       this.#failed(session, "i/o timeout");
     }, CONNECT_TIMEOUT_MS);
+    const fail = (reason: string, options: { graceful?: boolean } = {}): void => {
+      clearTimeout(timer);
+      this.#failed(session, reason, options);
+    };
     session.once("remoteSettings", () => {
       clearTimeout(timer);
       if (this.#session !== session) return;
@@ -224,43 +228,22 @@ export class Channel implements Connection {
       this.#lastError = "";
       this.#change("ready");
     });
-    session.on("error", (error) => {
-      clearTimeout(timer);
-      this.#failed(session, dialError(error, address));
-    });
-    session.on("goaway", () => {
-      // Calls that the server has taken may finish; new ones go to a new connection.
-      clearTimeout(timer);
-      this.#failed(session, "the server is going away", { graceful: true });
-    });
-    session.on("close", () => {
-      clearTimeout(timer);
-      this.#failed(session, "EOF");
-    });
+    // The session does not tell all that happens to a TLS socket.
+    socket.on("error", (error) => fail(dialErrorText(error, address)));
+    socket.on("close", () => fail("EOF"));
+    session.on("error", (error) => fail(dialErrorText(error, address)));
+    session.on("close", () => fail("EOF"));
+    // Calls that the server has taken may finish; new ones go to a new connection.
+    session.on("goaway", () => fail("the server is going away", { graceful: true }));
   }
 
-  #open(address: Exclude<Address, { kind: "bad" }>): ClientHttp2Session {
+  #openSocket(address: ReachableAddress): Socket {
     const { tls } = this.#options;
-    const common: SecureClientSessionOptions = {
-      maxSessionMemory: SESSION_MEMORY_MAX_MB,
-      settings: { enablePush: false, initialWindowSize: STREAM_WINDOW_BYTES },
-    };
-    if (tls === undefined) {
-      const createConnection = (): Socket => connectAddress(address);
-      return connect("http://localhost", { ...common, createConnection });
-    }
-    const host = address.kind === "tcp" ? address.host : "localhost";
-    const port = address.kind === "tcp" ? address.port : 443;
-    return connect(`https://${host.includes(":") ? `[${host}]` : host}:${port}`, {
-      ...common,
-      ...(address.kind === "unix" ? { socket: connectAddress(address) } : {}),
-      ALPNProtocols: ["h2"],
-      rejectUnauthorized: tls.skipVerify !== true,
-      ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
-      ...(tls.authorities === undefined ? {} : { ca: toBuffer(tls.authorities) }),
-      ...(tls.certificate === undefined ? {} : { cert: toBuffer(tls.certificate) }),
-      ...(tls.key === undefined ? {} : { key: toBuffer(tls.key) }),
-    });
+    const target =
+      address.kind === "unix" ? { path: address.path } : { host: address.host, port: address.port };
+    const socket = tls === undefined ? connectSocket(target) : connectTls(target, tls);
+    socket.setNoDelay(true);
+    return socket;
   }
 
   #failed(
@@ -306,41 +289,18 @@ export class Channel implements Connection {
   }
 }
 
-function connectAddress(address: Exclude<Address, { kind: "bad" }>): Socket {
-  const socket =
-    address.kind === "unix"
-      ? connectSocket({ path: address.path })
-      : connectSocket({ host: address.host, port: address.port });
-  socket.setNoDelay(true);
-  return socket;
-}
-
-function toBuffer(pem: string | Uint8Array): Buffer {
-  return typeof pem === "string" ? Buffer.from(pem) : Buffer.from(pem);
-}
-
-const systemErrors: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "connection refused",
-  ECONNRESET: "connection reset by peer",
-  EHOSTUNREACH: "no route to host",
-  ENETUNREACH: "network is unreachable",
-  ENOENT: "no such file or directory",
-  ETIMEDOUT: "i/o timeout",
-  EPIPE: "broken pipe",
-};
-
-/** In the words of Go's dialer, which operators search their logs for. */
-function dialError(error: Error, address: Exclude<Address, { kind: "bad" }>): string {
-  const first = error instanceof AggregateError ? (error.errors[0] as Error) : error;
-  const { code, syscall } = first as NodeJS.ErrnoException;
-  if (code === "ENOTFOUND" && address.kind === "tcp") {
-    return `dial tcp: lookup ${address.host}: no such host`;
-  }
-  const target =
-    address.kind === "tcp" ? `tcp ${address.host}:${address.port}` : `unix ${address.path}`;
-  const text = code === undefined ? undefined : systemErrors[code];
-  if (text === undefined) return first.message;
-  return syscall === "read" || syscall === "write"
-    ? `${syscall} ${target}: ${text}`
-    : `dial ${target}: ${syscall ?? "connect"}: ${text}`;
+function connectTls(
+  target: { host?: string; port?: number; path?: string },
+  tls: ChannelTls,
+): Socket {
+  return connectTlsSocket({
+    ...target,
+    ALPNProtocols: ["h2"],
+    rejectUnauthorized: tls.skipVerify !== true,
+    // An address is no server name, but the host to check the certificate for.
+    ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
+    ...(tls.authorities === undefined ? {} : { ca: Buffer.from(tls.authorities) }),
+    ...(tls.certificate === undefined ? {} : { cert: Buffer.from(tls.certificate) }),
+    ...(tls.key === undefined ? {} : { key: Buffer.from(tls.key) }),
+  });
 }
