@@ -61,7 +61,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   // Stock etcd logs errors at every stop; ours has to be silent.
   const stderr = options.kind === "stock" ? "ignore" : "inherit";
   const child = spawn(program, args, { stdio: ["ignore", "ignore", stderr] });
-  await ready(options.port, child);
+  await ready(options.port, child, options.tls !== undefined);
   const pid = child.pid!;
   return {
     kind: options.kind,
@@ -78,18 +78,27 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   };
 }
 
-async function ready(port: number, child: ChildProcess): Promise<void> {
+async function ready(port: number, child: ChildProcess, isTls: boolean): Promise<void> {
   const deadline = performance.now() + START_TIMEOUT_MS;
   while (performance.now() < deadline) {
     if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}`);
-    if (await connects(port)) return;
+    // etcd opens its port before it can answer.
+    if (isTls ? await connects(port) : await isHealthy(port)) return;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   child.kill("SIGKILL");
   throw new Error("the server did not start");
 }
 
-/** Both servers open the client port only once they can answer. */
+async function isHealthy(port: number): Promise<boolean> {
+  try {
+    const answer = await fetch(`http://127.0.0.1:${port}/health`);
+    return answer.ok;
+  } catch {
+    return false;
+  }
+}
+
 function connects(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = createConnection({ host: "127.0.0.1", port });
