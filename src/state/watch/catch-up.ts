@@ -15,13 +15,10 @@ import type { Mvcc } from "../mvcc/mvcc.ts";
 import type { EventSender } from "./event-sender.ts";
 import { FanOut, type Gate } from "./fan-out.ts";
 import { PreviousRecords } from "./previous-records.ts";
+import type { WatchLimits } from "./watch-limits.ts";
 import type { WatchStream } from "./watch-stream.ts";
 import type { Watcher } from "./watcher.ts";
 import { WatcherIndex } from "./watcher-index.ts";
-
-/** About a millisecond of reading, and never more than a thousand revisions for a watcher. */
-const SLICE_RECORDS = 1000;
-const SLICE_BYTES = 1024 * 1024;
 
 const KEY_TAG = (1 << 3) | 2;
 
@@ -40,17 +37,24 @@ export class CatchUp implements Gate {
   readonly #mvcc: Mvcc;
   readonly #sender: EventSender;
   readonly #hooks: CatchUpHooks;
+  readonly #limits: WatchLimits;
   readonly #fanOut: FanOut;
   readonly #previous = new PreviousRecords();
   readonly #view = new KeyValueView();
   #round: Watcher[] = [];
   #at = 0;
 
-  constructor(parts: { mvcc: Mvcc; sender: EventSender; hooks: CatchUpHooks }) {
+  constructor(parts: {
+    mvcc: Mvcc;
+    sender: EventSender;
+    limits: WatchLimits;
+    hooks: CatchUpHooks;
+  }) {
     this.#mvcc = parts.mvcc;
     this.#sender = parts.sender;
     this.#hooks = parts.hooks;
-    this.#fanOut = new FanOut(parts.mvcc);
+    this.#limits = parts.limits;
+    this.#fanOut = new FanOut(parts.mvcc, parts.limits);
   }
 
   /** Reads and sends one slice. All that happened up to the current revision is in the store. */
@@ -93,11 +97,12 @@ export class CatchUp implements Gate {
 
   /** The next of the round, and all who are close enough to share its slice. */
   #takeMembers(): Watcher[] {
+    const { sliceRecords } = this.#limits;
     const members: Watcher[] = [];
     while (this.#at < this.#round.length) {
       const watcher = this.#round[this.#at]!;
       const first = members[0];
-      if (first !== undefined && watcher.nextRevision >= first.nextRevision + SLICE_RECORDS) break;
+      if (first !== undefined && watcher.nextRevision >= first.nextRevision + sliceRecords) break;
       this.#at++;
       if (watcher.state !== "lagging" || watcher.stream.isBlocked) continue;
       if (watcher.nextRevision < this.#mvcc.compactRevision) this.#hooks.compacted(watcher);
@@ -109,6 +114,7 @@ export class CatchUp implements Gate {
   /** Offers records from the first member's revision on; returns the last that is complete. */
   #read(members: readonly Watcher[]): number {
     const fanOut = this.#fanOut;
+    const { sliceRecords, sliceBytes } = this.#limits;
     const from = members[0]!.nextRevision;
     const before = members.some((watcher) => watcher.wantsPrevious) ? this.#previous : null;
     before?.continueAt(from);
@@ -118,7 +124,7 @@ export class CatchUp implements Gate {
     let isPartial = false;
     this.#mvcc.records.scanRecords(from, 0, (main, _sub, tombstone, bytes, start, end) => {
       if (main !== last) {
-        if (records >= SLICE_RECORDS || bytesRead >= SLICE_BYTES) {
+        if (records >= sliceRecords || bytesRead >= sliceBytes) {
           isPartial = true;
           return false;
         }

@@ -6,6 +6,7 @@
 import type { HeaderTemplate } from "../../wire/kv-responses.ts";
 import { copyRange, sizeNumber, writeNumber } from "../../wire/protobuf/writer.ts";
 import type { EncodedColumn, EventBatch } from "./event-batch.ts";
+import type { WatchLimits } from "./watch-limits.ts";
 import type { Watcher } from "./watcher.ts";
 
 const WATCH_ID_TAG = 2 << 3;
@@ -17,7 +18,7 @@ export class EventSender {
   responsesSent = 0;
   readonly #header: HeaderTemplate;
   readonly #term: () => number;
-  readonly #fragmentBytes: number;
+  readonly #limits: WatchLimits;
   /** By the size of the id. */
   readonly #templates: (Uint8Array | undefined)[] = [];
   #batch: EventBatch | undefined;
@@ -31,11 +32,10 @@ export class EventSender {
   #eventsSize = 0;
   #isShared = false;
 
-  /** `fragmentBytes`: responses as large are cut for watchers that allow it. */
-  constructor(parts: { header: HeaderTemplate; term: () => number; fragmentBytes: number }) {
+  constructor(parts: { header: HeaderTemplate; term: () => number; limits: WatchLimits }) {
     this.#header = parts.header;
     this.#term = parts.term;
-    this.#fragmentBytes = parts.fragmentBytes;
+    this.#limits = parts.limits;
   }
 
   /** What `sendTo` sends: the encoded events at `places[from, to)` of the batch. */
@@ -69,7 +69,7 @@ export class EventSender {
     const idSize = sizeOfId(watcher.id);
     const size = this.#headerSize + idSize + this.#eventsSize;
     this.eventsSent += this.#to - this.#from;
-    if (watcher.fragments && size >= this.#fragmentBytes && this.#to - this.#from > 1) {
+    if (watcher.fragments && size >= this.#limits.fragmentBytes && this.#to - this.#from > 1) {
       this.#sendFragments(watcher, idSize);
       return;
     }
@@ -96,12 +96,13 @@ export class EventSender {
   /** Pieces below the limit, but of one event at least; all but the last are marked. */
   #sendFragments(watcher: Watcher, idSize: number): void {
     const { sink } = watcher.stream;
+    const { fragmentBytes } = this.#limits;
     const fixed = this.#headerSize + idSize + FRAGMENT_BYTES;
     let from = this.#from;
     while (from < this.#to) {
       let to = from + 1;
       let size = fixed + this.#sizeOf(from);
-      while (to < this.#to && size + this.#sizeOf(to) < this.#fragmentBytes) {
+      while (to < this.#to && size + this.#sizeOf(to) < fragmentBytes) {
         size += this.#sizeOf(to++);
       }
       const isLast = to === this.#to;

@@ -9,13 +9,9 @@ import type { Mvcc } from "../mvcc/mvcc.ts";
 import { EventBatch } from "./event-batch.ts";
 import type { EventSender } from "./event-sender.ts";
 import type { PreviousRecords } from "./previous-records.ts";
+import type { WatchLimits } from "./watch-limits.ts";
 import type { Watcher } from "./watcher.ts";
 import { type WatcherGroup, WatcherIndex } from "./watcher-index.ts";
-
-/** A response that is as large gets no further revision. */
-const RESPONSE_BYTES = 256 * 1024;
-/** As in etcd, whose clients then need not be ready for more. */
-const RESPONSE_REVISIONS = 1000;
 
 /** Asked before each response. */
 export interface Gate {
@@ -29,11 +25,13 @@ export interface Gate {
 export class FanOut {
   index: WatcherIndex = new WatcherIndex();
   readonly #batch: EventBatch;
+  readonly #limits: WatchLimits;
   readonly #found: WatcherGroup[] = [];
   #dirty: WatcherGroup[] = [];
 
-  constructor(mvcc: Mvcc) {
+  constructor(mvcc: Mvcc, limits: WatchLimits) {
     this.#batch = new EventBatch(mvcc);
+    this.#limits = limits;
   }
 
   get isEmpty(): boolean {
@@ -105,11 +103,12 @@ export class FanOut {
   /** Encodes whole revisions from `from` on until a response is full. */
   #endOfResponse(group: WatcherGroup, from: number): number {
     const { pending, pendingCount, wantsPrevious } = group;
+    const { responseBytes, responseRevisions } = this.#limits;
     const batch = this.#batch;
     let bytes = 0;
     let revisionCount = 0;
     let at = from;
-    while (at < pendingCount && bytes < RESPONSE_BYTES && revisionCount < RESPONSE_REVISIONS) {
+    while (at < pendingCount && bytes < responseBytes && revisionCount < responseRevisions) {
       const revision = batch.revisions[pending[at]!]!;
       for (; at < pendingCount && batch.revisions[pending[at]!] === revision; at++) {
         bytes += batch.encode(pending[at]!, wantsPrevious);

@@ -34,20 +34,8 @@ export class WatchStream {
   }
 }
 
-/** Handed over to one stream and not yet taken by its client. */
-const STREAM_BYTES_MAX = 1024 * 1024;
-/** The same for all streams together, as long as there are not too many of them … */
-const TOTAL_BYTES = 256 * 1024 * 1024;
-/** … each may always hold so much. */
-const STREAM_BYTES_MIN = 16 * 1024;
-/** Blocked streams go on when no more than this part of the budget is left. */
+/** Blocked streams go on when no more than this part of their budget is left. */
 const DRAINED_PART = 0.25;
-
-/** The budget of a stream, when there are so many. */
-export function streamBudgetBytes(streamCount: number): number {
-  const share = Math.floor(TOTAL_BYTES / Math.max(1, streamCount));
-  return Math.min(STREAM_BYTES_MAX, Math.max(STREAM_BYTES_MIN, share));
-}
 
 export function drainedBytes(budgetBytes: number): number {
   return Math.floor(budgetBytes * DRAINED_PART);

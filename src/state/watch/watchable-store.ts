@@ -22,7 +22,8 @@ import { CatchUp } from "./catch-up.ts";
 import { EventSender } from "./event-sender.ts";
 import { FanOut } from "./fan-out.ts";
 import { type Listener, Listeners } from "./listeners.ts";
-import { drainedBytes, streamBudgetBytes, type WatchSink, WatchStream } from "./watch-stream.ts";
+import { defaultWatchLimits, streamBudgetBytes, type WatchLimits } from "./watch-limits.ts";
+import { drainedBytes, type WatchSink, WatchStream } from "./watch-stream.ts";
 import { Watcher, type WatcherOptions } from "./watcher.ts";
 
 /** Watchers of the future that are gone may wait for so many others before they are dropped. */
@@ -40,6 +41,7 @@ export interface WatchableStoreParts {
 
 export class WatchableStore {
   readonly streams: Set<WatchStream> = new Set();
+  readonly limits: WatchLimits;
   readonly #parts: WatchableStoreParts;
   readonly #mvcc: Mvcc;
   readonly #sender: EventSender;
@@ -56,11 +58,13 @@ export class WatchableStore {
   constructor(parts: WatchableStoreParts) {
     this.#parts = parts;
     this.#mvcc = parts.mvcc;
-    this.#sender = new EventSender(parts);
-    this.#fanOut = new FanOut(parts.mvcc);
+    this.limits = defaultWatchLimits(parts.fragmentBytes);
+    this.#sender = new EventSender({ ...parts, limits: this.limits });
+    this.#fanOut = new FanOut(parts.mvcc, this.limits);
     this.#catchUp = new CatchUp({
       mvcc: parts.mvcc,
       sender: this.#sender,
+      limits: this.limits,
       hooks: {
         canTake: (watcher) => watcher.state === "lagging" && this.#canTake(watcher.stream),
         caughtUp: (watcher) => this.#endLag(watcher, "synced"),
@@ -268,6 +272,7 @@ export class WatchableStore {
 
   #beginLag(watcher: Watcher, nextRevision: number): void {
     const { stream } = watcher;
+    assert(nextRevision <= this.revision, "who lags has something to read");
     watcher.state = "lagging";
     watcher.nextRevision = nextRevision;
     stream.laggingCount++;
@@ -297,7 +302,7 @@ export class WatchableStore {
   /** False when too much is queued; its watchers are ready again when most of it was taken. */
   #canTake(stream: WatchStream): boolean {
     if (stream.isClosed || stream.isBlocked) return false;
-    const budgetBytes = streamBudgetBytes(this.streams.size);
+    const budgetBytes = streamBudgetBytes(this.limits, this.streams.size);
     if (stream.sink.queuedBytes <= budgetBytes) return true;
     stream.isBlocked = true;
     this.#catchUp.ready.delete(stream);
