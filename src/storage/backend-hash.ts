@@ -4,7 +4,7 @@
 import { crc32c } from "../base/crc32c.ts";
 import { latin1 } from "../base/latin1.ts";
 import type { View } from "./bolt/db.ts";
-import { scanBucket } from "./bolt/scan.ts";
+import { ReusedMemory, scanBucket } from "./bolt/scan.ts";
 import { Bucket, MetaKey } from "./schema.ts";
 import type { Store } from "./store.ts";
 
@@ -21,6 +21,7 @@ export class HashJob {
   readonly #store: Store;
   readonly #view: View;
   readonly #names: readonly string[];
+  readonly #memory = new ReusedMemory();
   #bucket = 0;
   #from: Uint8Array | null = null;
   #crc = 0;
@@ -75,6 +76,7 @@ export class HashJob {
         this.#crc = crc32c(bytes, keyStart, keyEnd + valueSize, this.#crc);
         return true;
       },
+      this.#memory,
     );
     if (!isComplete) return 0;
     this.#bucket++;

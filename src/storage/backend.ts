@@ -16,6 +16,7 @@ import { BackendMetrics } from "./backend-metrics.ts";
 import { BackendSnapshot } from "./backend-snapshot.ts";
 import { Batch } from "./batch.ts";
 import type { FreelistType } from "./bolt/free-spans.ts";
+import type { ScanMemory } from "./bolt/scan.ts";
 import { CommitJob, fillFromBatch } from "./commit-job.ts";
 import { Defragmentation } from "./defragmentation.ts";
 import { findRecord, forEachEntry, getValue, type RecordVisitor, scanRecords } from "./overlay.ts";
@@ -140,9 +141,12 @@ export class Backend {
     return this.#found.end;
   }
 
-  /** Records in the order of revisions, from one on, until the visitor returns false. */
-  scanRecords(fromMain: number, fromSub: number, visit: RecordVisitor): void {
-    scanRecords(this.#store.db.view, this.#batches, fromMain, fromSub, visit);
+  /**
+   * Records in the order of revisions, from one on, until the visitor returns false. A visitor
+   * that keeps nothing should bring `ReusedMemory`: a scan of everything is a lot of garbage.
+   */
+  scanRecords(fromMain: number, fromSub: number, visit: RecordVisitor, memory?: ScanMemory): void {
+    scanRecords(this.#store.db.view, this.#batches, fromMain, fromSub, visit, memory);
   }
 
   /** For compaction; the record exists. */

@@ -25,7 +25,7 @@ import { Bucket, revisionBytes } from "./schema.ts";
 import { createStore, directoryOf, type Store } from "./store.ts";
 
 /** Of one transaction of the copy: it holds the branch nodes above so many leaves in memory. */
-const COPY_TX_BYTES = 8 << 20;
+const COPY_TX_BYTES = 3 << 20;
 /** When so little is left, commits are held for the rest: some milliseconds. */
 const SWITCH_CHANGES_MAX = 4000;
 const SWITCH_BYTES_MAX = 2 << 20;
@@ -275,5 +275,6 @@ function* fillFromDelta(
     yield COST_CHANGE;
   }
   const records = view.bucket(Bucket.key);
-  if (records !== undefined) yield* copyBucket(tree, records, revisionBytes(fromMain, 0), Infinity);
+  if (records === undefined) return;
+  yield* copyBucket(tree, records, revisionBytes(fromMain, 0), Infinity, tx.memory);
 }

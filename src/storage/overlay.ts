@@ -4,8 +4,9 @@
 
 import { latin1, latin1Bytes } from "../base/latin1.ts";
 import type { Batch, Change } from "./batch.ts";
+import type { VisitEntry } from "./bolt/bucket.ts";
 import type { View } from "./bolt/db.ts";
-import { scanBucket } from "./bolt/scan.ts";
+import { type ScanMemory, scanBucket } from "./bolt/scan.ts";
 import { type FoundRecord, findRevision } from "./revision-search.ts";
 import { Bucket, readRevision, revisionBytes, TOMBSTONE_BYTES } from "./schema.ts";
 
@@ -46,13 +47,17 @@ export function findRecord(
   return bucket !== undefined && findRevision(bucket, main, sub, found);
 }
 
-/** Records from a revision on until the visitor returns false. */
+/**
+ * Records from a revision on until the visitor returns false. What it sees stays as it is while
+ * it is referenced, unless the scan is given memory to use again and again.
+ */
 export function scanRecords(
   view: View,
   batches: readonly Batch[],
   fromMain: number,
   fromSub: number,
   visit: RecordVisitor,
+  memory?: ScanMemory,
 ): void {
   const isDeleted = (main: number, sub: number, from: number) => {
     for (let i = from; i < batches.length; i++) {
@@ -63,15 +68,13 @@ export function scanRecords(
   };
   const bucket = view.bucket(Bucket.key);
   const from = revisionBytes(fromMain, fromSub);
-  const isThrough =
-    bucket === undefined ||
-    scanBucket(bucket, from, (bytes, keyStart, keySize, valueSize) => {
-      const { main, sub } = readRevision(bytes, keyStart);
-      if (isDeleted(main, sub, 0)) return true;
-      const start = keyStart + keySize;
-      return visit(main, sub, keySize === TOMBSTONE_BYTES, bytes, start, start + valueSize);
-    });
-  if (!isThrough) return;
+  const visitEntry: VisitEntry = (bytes, keyStart, keySize, valueSize) => {
+    const { main, sub } = readRevision(bytes, keyStart);
+    if (isDeleted(main, sub, 0)) return true;
+    const start = keyStart + keySize;
+    return visit(main, sub, keySize === TOMBSTONE_BYTES, bytes, start, start + valueSize);
+  };
+  if (bucket !== undefined && !scanBucket(bucket, from, visitEntry, memory)) return;
   for (let i = 0; i < batches.length; i++) {
     const { records } = batches[i]!;
     for (let r = records.lowerBound(fromMain, fromSub); r < records.count; r++) {

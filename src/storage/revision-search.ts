@@ -35,18 +35,41 @@ export function findRevision(
       const exact = index < page.count && compareAt(page, index, high, low, sub) === 0;
       if (!exact) index--;
     }
-    page = bucket.cache.page(page.child(Math.max(index, 0)));
+    page = bucket.cache.passingPage(page.child(Math.max(index, 0)));
   }
   const index = lowerBound(page, high, low, sub);
   if (index === page.count || compareAt(page, index, high, low, sub) !== 0) return false;
-  const keyStart = page.keyStart(index);
   const keySize = page.keySize(index);
-  found.bytes = page.bytes;
+  const length = keySize + page.valueSize(index);
+  let { bytes } = page;
+  let keyStart = page.keyStart(index);
+  if (bucket.cache.isPassing(page)) {
+    keyStart = keep(bytes, keyStart, length);
+    bytes = keptBytes;
+  }
+  found.bytes = bytes;
   found.keyStart = keyStart;
   found.start = keyStart + keySize;
-  found.end = keyStart + keySize + page.valueSize(index);
+  found.end = keyStart + length;
   found.tombstone = keySize === TOMBSTONE_BYTES;
   return keySize >= REVISION_BYTES;
+}
+
+/** Memory for records of pages that are not kept: a view on one keeps so much alive. */
+const KEPT_CHUNK_BYTES = 64 << 10;
+let keptBytes: Uint8Array = new Uint8Array(0);
+let keptUsed = 0;
+
+/** Copies to where nothing is ever overwritten; returns the offset in `keptBytes`. */
+function keep(bytes: Uint8Array, start: number, length: number): number {
+  if (keptUsed + length > keptBytes.length) {
+    keptBytes = Buffer.allocUnsafeSlow(Math.max(KEPT_CHUNK_BYTES, length));
+    keptUsed = 0;
+  }
+  const at = keptUsed;
+  keptBytes.set(bytes.subarray(start, start + length), at);
+  keptUsed += length;
+  return at;
 }
 
 function indexMains(branch: Page): Float64Array {

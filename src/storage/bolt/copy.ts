@@ -2,9 +2,9 @@
 // that the copy has no free pages and no half-empty ones. It goes through many transactions of
 // the target, each as large as the caller allows; the source must be pinned meanwhile.
 
-import type { BucketView } from "./bucket.ts";
+import type { BucketView, VisitEntry } from "./bucket.ts";
 import type { View } from "./db.ts";
-import { scanBucket } from "./scan.ts";
+import { type ScanMemory, scanBucket } from "./scan.ts";
 import type { Tree } from "./tree.ts";
 import type { Tx } from "./tx.ts";
 
@@ -25,13 +25,14 @@ export function* copyBucket(
   bucket: BucketView,
   from: Uint8Array | null,
   bytesMax: number,
+  memory: ScanMemory,
 ): Generator<number, Uint8Array | null> {
   let next = from;
   let leftBytes = bytesMax;
   while (leftBytes > 0) {
     let count = 0;
     let copiedBytes = 0;
-    const isComplete = scanBucket(bucket, next, (bytes, keyStart, keySize, valueSize) => {
+    const visit: VisitEntry = (bytes, keyStart, keySize, valueSize) => {
       if (count === YIELD_ENTRIES || copiedBytes >= YIELD_BYTES) {
         next = bytes.slice(keyStart, keyStart + keySize);
         return false;
@@ -40,7 +41,8 @@ export function* copyBucket(
       copiedBytes += keySize + valueSize;
       count++;
       return true;
-    });
+    };
+    const isComplete = scanBucket(bucket, next, visit, memory);
     if (tree.isRightEndFull) tree.flushFull();
     if (isComplete) return null;
     leftBytes -= copiedBytes;
@@ -68,7 +70,8 @@ export class Copy {
   *fill(tx: Tx, bytesMax: number): Generator<number, void> {
     const name = this.#names[this.#bucket]!;
     const tree = tx.bucket(name, FILL_COPY);
-    this.#from = yield* copyBucket(tree, this.#view.bucket(name)!, this.#from, bytesMax);
+    const bucket = this.#view.bucket(name)!;
+    this.#from = yield* copyBucket(tree, bucket, this.#from, bytesMax, tx.memory);
     if (this.#from === null) this.#bucket++;
   }
 }

@@ -6,7 +6,6 @@ import { BucketView, readBucketHeader } from "./bucket.ts";
 import type { FreelistType, Span } from "./free-spans.ts";
 import { Freelist } from "./freelist.ts";
 import { encodeMetaPage, FREELIST_ABSENT, type Meta, readMetas } from "./meta.ts";
-import { BlockPool } from "./output.ts";
 import {
   BoltError,
   BUCKET_ELEMENT,
@@ -23,6 +22,7 @@ import { PageCache } from "./page-cache.ts";
 import { freeSpans } from "./reachable.ts";
 import { scanBucket } from "./scan.ts";
 import { Tx } from "./tx.ts";
+import { BlockPool } from "./tx-memory.ts";
 
 export interface DbOptions {
   readonly freelistType: FreelistType;
@@ -121,7 +121,7 @@ export class Db {
     assert(tx === this.#tx, "another transaction is under way");
     this.#tx = undefined;
     for (const { start, count } of tx.output.written) this.cache.forget(start, count);
-    this.blocks.give(tx.output.blocks);
+    tx.memory.release();
     this.#view = new View(this.cache, tx.newMeta);
   }
 

@@ -6,6 +6,7 @@ import type { Freelist } from "./freelist.ts";
 import type { Meta } from "./meta.ts";
 import { viewOf } from "./page.ts";
 import { PageSet } from "./page-set.ts";
+import type { TxMemory } from "./tx-memory.ts";
 
 /** Whole pages, to be written at `page` · page size. */
 export interface Run {
@@ -22,42 +23,15 @@ export interface Place {
   length: number;
 }
 
-/** A new block holds at least this many pages, and twice as many as the one before. */
-const BLOCK_PAGES_MIN = 8;
-/** One write of 1 MiB costs the thread as little as one of 4 KiB. */
-const BLOCK_BYTES_MAX = 1 << 20;
-/** Kept for the next transactions: fresh memory costs more than what is written into it. */
-const POOLED_BLOCKS_MAX = 4;
-
-/** The memory in which pages are built, used again when they are written. */
-export class BlockPool {
-  readonly #blocks: Uint8Array[] = [];
-
-  take(length: number): Uint8Array | undefined {
-    return length <= BLOCK_BYTES_MAX ? this.#blocks.pop() : undefined;
-  }
-
-  /** Nobody may read or write these any more. */
-  give(blocks: readonly Uint8Array[]): void {
-    for (const block of blocks) {
-      if (block.length !== BLOCK_BYTES_MAX || this.#blocks.length === POOLED_BLOCKS_MAX) continue;
-      this.#blocks.push(block);
-    }
-  }
-}
-
 export class Output {
   readonly #freelist: Freelist;
   readonly #txid: number;
   readonly #pageSize: number;
-  readonly #pool: BlockPool;
-  /** Those in use, to be given to the pool when everything is written. */
-  readonly blocks: Uint8Array[] = [];
+  readonly #memory: TxMemory;
   /** The high-water mark as it will be. */
   pageCount: number;
   /** Reused for each page. */
   readonly place: Place;
-  #blockPages = BLOCK_PAGES_MIN;
   #used = 0;
   #runAt = 0;
   #runPage = 0;
@@ -70,9 +44,9 @@ export class Output {
   /** All of it as spans, for those who cache pages. */
   readonly written: Span[] = [];
 
-  constructor(freelist: Freelist, pool: BlockPool, meta: Meta) {
+  constructor(freelist: Freelist, memory: TxMemory, meta: Meta) {
     this.#freelist = freelist;
-    this.#pool = pool;
+    this.#memory = memory;
     this.#txid = meta.txid + 1;
     this.#pageSize = meta.pageSize;
     this.pageCount = meta.pageCount;
@@ -146,10 +120,7 @@ export class Output {
   }
 
   #newBlock(countMin: number): void {
-    const length = Math.max(this.#blockPages, countMin) * this.#pageSize;
-    const bytes = this.#pool.take(length) ?? Buffer.allocUnsafeSlow(length);
-    this.blocks.push(bytes);
-    if (this.#blockPages * this.#pageSize * 2 <= BLOCK_BYTES_MAX) this.#blockPages *= 2;
+    const bytes = this.#memory.block(countMin * this.#pageSize);
     this.place.bytes = bytes;
     this.place.view = viewOf(bytes);
     this.#used = this.#runAt = 0;

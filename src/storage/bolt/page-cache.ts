@@ -4,12 +4,17 @@
 // into one stays what it was for as long as somebody holds it; forgetting a slab only drops our
 // reference. Slabs are forgotten oldest first: what reads come back to is mostly branch pages,
 // which therefore have a queue of their own, and the recently read end of the keys.
+//
+// Slabs are expensive garbage: a few dozen megabytes of it bring about a full collection, which
+// stops a process with a large key index for long. So a leaf gets into a slab only when it is
+// wanted a second time; before, it passes through a scratch page (`passingPage`).
 
 import {
   elementsProblem,
   headerProblem,
   Page,
   PageFlag,
+  type PageHeader,
   type PageSource,
   pageError,
   readHeader,
@@ -21,6 +26,8 @@ export const LEAF_CACHE_BYTES: number = 24 << 20;
 /** Enough for every branch page of a 2 GiB file. */
 export const BRANCH_CACHE_BYTES: number = 8 << 20;
 const SLAB_BYTES = 64 << 10;
+/** How many leaves that passed through are remembered: about as many as are cached. */
+const SEEN_COUNT = 8192;
 
 interface Slab {
   readonly bytes: Uint8Array;
@@ -35,17 +42,38 @@ export class PageCache {
   readonly #pages = new Map<number, Page | undefined>();
   readonly #leaves: SlabQueue;
   readonly #branches: SlabQueue;
+  readonly #scratch: Uint8Array;
+  readonly #scratchView: DataView;
+  /** Ids by their last bits. */
+  readonly #seen = new Float64Array(SEEN_COUNT);
 
   constructor(source: PageSource, pageSize: number) {
     this.source = source;
     this.pageSize = pageSize;
     this.#leaves = new SlabQueue(LEAF_CACHE_BYTES, pageSize);
     this.#branches = new SlabQueue(BRANCH_CACHE_BYTES, pageSize);
+    this.#scratch = new Uint8Array(pageSize);
+    this.#scratchView = viewOf(this.#scratch);
   }
 
   /** @throws BoltError when there is no sound branch or leaf page of this id. */
   page(id: number): Page {
-    return this.#pages.get(id) ?? this.#load(id);
+    return this.#pages.get(id) ?? this.#load(id, false);
+  }
+
+  /** The same, but a leaf may be gone with the next call: see `isPassing`. */
+  passingPage(id: number): Page {
+    return this.#pages.get(id) ?? this.#load(id, true);
+  }
+
+  /** Whoever wants to keep anything of this page has to copy it. */
+  isPassing(page: Page): boolean {
+    return page.bytes === this.#scratch;
+  }
+
+  /** The page if it is cached: whoever reads everything should not fill the cache with it. */
+  cached(id: number): Page | undefined {
+    return this.#pages.get(id);
   }
 
   /** These pages have been written anew. */
@@ -56,34 +84,46 @@ export class PageCache {
     }
   }
 
-  #load(id: number): Page {
-    const pageSize = this.pageSize;
-    let slab = this.#leaves.slabFor(pageSize, this.#pages);
-    let at = slab.usedBytes;
-    this.#read(slab.bytes.subarray(at, at + pageSize), id, id);
-    const header = readHeader(slab.view, at);
+  #load(id: number, mayPass: boolean): Page {
+    const { pageSize } = this;
+    this.#read(this.#scratch, id, id);
+    const header = readHeader(this.#scratchView, 0);
     const problem = headerProblem(header, id);
     if (problem !== null) throw pageError(id, pageSize, problem);
-    const length = (1 + header.overflow) * pageSize;
-    if (length > pageSize || header.flags === PageFlag.branch) {
-      const queue = header.flags === PageFlag.branch ? this.#branches : this.#leaves;
-      if (id * pageSize + length > this.source.sizeBytes()) {
-        throw pageError(id, pageSize, `${header.overflow} overflow pages reach beyond the file`);
-      }
-      const first = slab.bytes.subarray(at, at + pageSize);
-      slab = queue.slabFor(length, this.#pages);
-      at = slab.usedBytes;
-      slab.bytes.set(first, at);
-      const rest = slab.bytes.subarray(at + pageSize, at + length);
-      if (rest.length > 0) this.#read(rest, id + 1, id);
+    const isBranch = header.flags === PageFlag.branch;
+    if (mayPass && !isBranch && header.overflow === 0 && !this.#isSeen(id)) {
+      return this.#newPage(this.#scratch, this.#scratchView, 0, header);
     }
-    const elements = elementsProblem(slab.view, at, length, header);
-    if (elements !== null) throw pageError(id, pageSize, elements);
-    const page = new Page(slab.bytes, slab.view, at, header);
+    const length = (1 + header.overflow) * pageSize;
+    if (length > pageSize && id * pageSize + length > this.source.sizeBytes()) {
+      throw pageError(id, pageSize, `${header.overflow} overflow pages reach beyond the file`);
+    }
+    const slab = (isBranch ? this.#branches : this.#leaves).slabFor(length, this.#pages);
+    const at = slab.usedBytes;
+    slab.bytes.set(this.#scratch, at);
+    if (length > pageSize) {
+      this.#read(slab.bytes.subarray(at + pageSize, at + length), id + 1, id);
+    }
+    const page = this.#newPage(slab.bytes, slab.view, at, header);
     slab.usedBytes += length;
     slab.pages.push(id);
     this.#pages.set(id, page);
     return page;
+  }
+
+  #newPage(bytes: Uint8Array, view: DataView, at: number, header: PageHeader): Page {
+    const length = (1 + header.overflow) * this.pageSize;
+    const problem = elementsProblem(view, at, length, header);
+    if (problem !== null) throw pageError(header.id, this.pageSize, problem);
+    return new Page(bytes, view, at, header);
+  }
+
+  /** Whether it passed through lately; from now on it did. */
+  #isSeen(id: number): boolean {
+    const at = id % SEEN_COUNT;
+    if (this.#seen[at] === id) return true;
+    this.#seen[at] = id;
+    return false;
   }
 
   #read(target: Uint8Array, from: number, id: number): void {

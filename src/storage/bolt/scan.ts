@@ -2,23 +2,52 @@
 // file; the further a scan goes, the more of them it reads at once, past the cache.
 
 import type { BucketView, VisitEntry } from "./bucket.ts";
-import { elementsProblem, headerProblem, Page, pageError, readHeader, viewOf } from "./page.ts";
+import {
+  elementsProblem,
+  headerProblem,
+  Page,
+  PageFlag,
+  type PageHeader,
+  pageError,
+  readHeader,
+  viewOf,
+} from "./page.ts";
 import type { PageCache } from "./page-cache.ts";
 
 /** The largest single read: beyond it nothing is gained. */
 const EXTENT_BYTES_MAX = 256 << 10;
 
+/** Where a scan puts what it reads. */
+export interface ScanMemory {
+  /** Room for so many bytes. */
+  take(length: number): Uint8Array;
+}
+
+/** For a visitor that keeps nothing: what it sees is overwritten after the visit. */
+export class ReusedMemory implements ScanMemory {
+  #bytes: Uint8Array = new Uint8Array(0);
+
+  take(length: number): Uint8Array {
+    if (length > EXTENT_BYTES_MAX) return new Uint8Array(length);
+    if (length > this.#bytes.length) this.#bytes = new Uint8Array(length);
+    return this.#bytes.subarray(0, length);
+  }
+}
+
+/** For a visitor that keeps what it sees: it stays as it is while it is referenced. */
+const freshMemory: ScanMemory = { take: (length) => Buffer.allocUnsafeSlow(length) };
+
 /**
  * Visits the entries from the first key not below `from` on (null: all) until the visitor returns
- * false. Returns whether the end was reached. What the visitor sees stays as it is while it is
- * referenced.
+ * false. Returns whether the end was reached.
  */
 export function scanBucket(
   bucket: BucketView,
   from: Uint8Array | null,
   visit: VisitEntry,
+  memory: ScanMemory = freshMemory,
 ): boolean {
-  return scanPage(bucket.rootPage(), from, new ExtentReader(bucket.cache), visit);
+  return scanPage(bucket.rootPage(), from, new ExtentReader(bucket.cache, memory), visit);
 }
 
 function scanPage(
@@ -47,8 +76,10 @@ function scanLeaf(page: Page, from: Uint8Array | null, visit: VisitEntry): boole
   return true;
 }
 
+/** Reads leaves, several at once where they lie side by side. Branches come from the cache. */
 class ExtentReader {
   readonly #cache: PageCache;
+  readonly #memory: ScanMemory;
   readonly #pageSize: number;
   readonly #pagesMax: number;
   #bytes: Uint8Array = new Uint8Array(0);
@@ -57,8 +88,9 @@ class ExtentReader {
   #count = 0;
   #ahead = 1;
 
-  constructor(cache: PageCache) {
+  constructor(cache: PageCache, memory: ScanMemory) {
     this.#cache = cache;
+    this.#memory = memory;
     this.#pageSize = cache.pageSize;
     this.#pagesMax = Math.max(1, EXTENT_BYTES_MAX / cache.pageSize);
   }
@@ -66,11 +98,16 @@ class ExtentReader {
   child(parent: Page, index: number): Page {
     const id = parent.child(index);
     if (id < this.#first || id >= this.#first + this.#count) {
-      const length = this.#runLength(parent, index, id);
-      if (length === 1) return this.#cache.page(id);
-      this.#fill(id, length);
+      const cached = this.#cache.cached(id);
+      if (cached !== undefined) return cached;
+      this.#fill(id, this.#runLength(parent, index, id));
     }
-    return this.#parse(id) ?? this.#cache.page(id);
+    const at = (id - this.#first) * this.#pageSize;
+    const header = readHeader(this.#view, at);
+    const problem = headerProblem(header, id);
+    if (problem !== null) throw pageError(id, this.#pageSize, problem);
+    if (header.flags === PageFlag.branch) return this.#cache.page(id);
+    return this.#leaf(at, header);
   }
 
   #runLength(parent: Page, index: number, id: number): number {
@@ -81,23 +118,30 @@ class ExtentReader {
     return length;
   }
 
-  #fill(id: number, length: number): void {
-    this.#bytes = Buffer.allocUnsafeSlow(length * this.#pageSize);
-    this.#view = viewOf(this.#bytes);
-    const count = this.#cache.source.read(this.#bytes, id * this.#pageSize);
-    if (count < this.#bytes.length) throw pageError(id, this.#pageSize, "the file ends behind it");
+  #fill(id: number, pageCount: number): void {
     this.#first = id;
-    this.#count = length;
+    this.#count = pageCount;
+    this.#bytes = this.#memory.take(pageCount * this.#pageSize);
+    this.#view = viewOf(this.#bytes);
+    const read = this.#cache.source.read(this.#bytes, id * this.#pageSize);
+    if (read < this.#bytes.length) throw pageError(id, this.#pageSize, "the file ends behind it");
   }
 
-  /** Undefined for a page whose overflow the extent does not hold. */
-  #parse(id: number): Page | undefined {
-    const at = (id - this.#first) * this.#pageSize;
-    const header = readHeader(this.#view, at);
-    if (header.overflow > 0 && headerProblem(header, id) === null) return undefined;
-    const problem =
-      headerProblem(header, id) ?? elementsProblem(this.#view, at, this.#pageSize, header);
+  #leaf(at: number, header: PageHeader): Page {
+    const { id, overflow } = header;
+    if (overflow > 0) {
+      const end = (id + 1 + overflow) * this.#pageSize;
+      if (end > this.#cache.source.sizeBytes()) {
+        throw pageError(id, this.#pageSize, `${overflow} overflow pages reach beyond the file`);
+      }
+      this.#fill(id, 1 + overflow);
+      // The pages behind the first are not pages of their own.
+      this.#count = 1;
+    }
+    const start = overflow > 0 ? 0 : at;
+    const length = (1 + overflow) * this.#pageSize;
+    const problem = elementsProblem(this.#view, start, length, header);
     if (problem !== null) throw pageError(id, this.#pageSize, problem);
-    return new Page(this.#bytes, this.#view, at, header);
+    return new Page(this.#bytes, this.#view, start, header);
   }
 }

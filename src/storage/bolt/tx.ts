@@ -19,6 +19,7 @@ import {
   writeUint64,
 } from "./page.ts";
 import { Tree, type TreeStore } from "./tree.ts";
+import { TxMemory } from "./tx-memory.ts";
 
 /** bbolt inlines a bucket that takes at most this part of a page. */
 const INLINE_PAGE_PART = 4;
@@ -41,6 +42,7 @@ export class Tx implements TreeStore {
   readonly txid: number;
   readonly pageSize: number;
   readonly output: Output;
+  readonly memory: TxMemory;
   work = 0;
   readonly #db: Db;
   readonly #meta: Meta;
@@ -53,7 +55,8 @@ export class Tx implements TreeStore {
     this.#meta = db.view.meta;
     this.txid = this.#meta.txid + 1;
     this.pageSize = this.#meta.pageSize;
-    this.output = new Output(db.freelist, db.blocks, this.#meta);
+    this.memory = new TxMemory(db.blocks);
+    this.output = new Output(db.freelist, this.memory, this.#meta);
   }
 
   /** The tree of a bucket, which is made if it is not there. `fill` is that of the first call. */
@@ -70,7 +73,8 @@ export class Tx implements TreeStore {
   /** The state with which this transaction began. */
   readPage(id: number): Page {
     assert(!this.isFresh(id), "a transaction reads a page of its own");
-    return this.#db.cache.page(id);
+    const { cache } = this.#db;
+    return cache.cached(id) ?? this.memory.readPage(cache.source, this.pageSize, id);
   }
 
   isFresh(page: number): boolean {
