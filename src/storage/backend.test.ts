@@ -259,7 +259,7 @@ test("where the log is travels with the changes", () => {
   });
   assert.equal(h.backend.durableAppliedIndex, 5, "not 6, which came after the cut");
   assert.equal(h.backend.appliedIndex, 6);
-  assert.deepEqual(h.backend.get("meta", MetaKey.consistentIndex), Buffer.from(uint64Bytes(5)));
+  assert.deepEqual(h.backend.get("meta", MetaKey.consistentIndex), uint64Bytes(5));
   h.disk.kill();
   h.backend = Backend.open(h.options);
   assert.equal(h.backend.appliedIndex, 5);
@@ -636,5 +636,5 @@ test("many changes of one small bucket in one batch", () => {
   h.backend.forEach(Bucket.lease, () => count++);
   assert.equal(count, 10_000);
   assert.equal(h.backend.get(Bucket.lease, id(4)), undefined);
-  assert.deepEqual(h.backend.get(Bucket.lease, id(5)), Buffer.from(uint64Bytes(5)));
+  assert.deepEqual(h.backend.get(Bucket.lease, id(5)), uint64Bytes(5));
 });

@@ -7,6 +7,7 @@
 // pages of the commit are copied from them in one piece each.
 
 import { assert } from "../base/assert.ts";
+import { rawMemory } from "./bolt/page.ts";
 import { REVISION_BYTES, TOMBSTONE_BYTES, writeRevision } from "./schema.ts";
 
 /** A view on one small record keeps this much memory alive. */
@@ -22,7 +23,7 @@ export class RecordChunks {
   /** The offset in `bytes` of room for this many. */
   reserve(lengthBytes: number): number {
     if (this.#used + lengthBytes > this.bytes.length) {
-      this.bytes = Buffer.allocUnsafeSlow(Math.max(CHUNK_BYTES, lengthBytes));
+      this.bytes = rawMemory(Math.max(CHUNK_BYTES, lengthBytes));
       this.#used = 0;
     }
     const at = this.#used;

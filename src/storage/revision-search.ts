@@ -3,7 +3,7 @@
 // the branch pages, to which every search comes back, the mains are taken out into an array.
 
 import type { BucketView } from "./bolt/bucket.ts";
-import type { Page } from "./bolt/page.ts";
+import { type Page, rawMemory } from "./bolt/page.ts";
 import { REVISION_BYTES, TOMBSTONE_BYTES } from "./schema.ts";
 
 const WORD = 2 ** 32;
@@ -63,7 +63,7 @@ let keptUsed = 0;
 /** Copies to where nothing is ever overwritten; returns the offset in `keptBytes`. */
 function keep(bytes: Uint8Array, start: number, length: number): number {
   if (keptUsed + length > keptBytes.length) {
-    keptBytes = Buffer.allocUnsafeSlow(Math.max(KEPT_CHUNK_BYTES, length));
+    keptBytes = rawMemory(Math.max(KEPT_CHUNK_BYTES, length));
     keptUsed = 0;
   }
   const at = keptUsed;

@@ -17,6 +17,7 @@ import {
   type PageHeader,
   type PageSource,
   pageError,
+  rawMemory,
   readHeader,
   viewOf,
 } from "./page.ts";
@@ -148,7 +149,7 @@ class SlabQueue {
   slabFor(length: number, pages: Map<number, Page | undefined>): Slab {
     const last = this.#slabs[this.#slabs.length - 1];
     if (last !== undefined && last.usedBytes + length <= last.bytes.length) return last;
-    const bytes = Buffer.allocUnsafeSlow(Math.max(this.#slabBytes, length));
+    const bytes = rawMemory(Math.max(this.#slabBytes, length));
     const slab: Slab = { bytes, view: viewOf(bytes), pages: [], usedBytes: 0 };
     this.#slabs.push(slab);
     this.#totalBytes += bytes.length;

@@ -217,6 +217,14 @@ export function compareBytes(
   return aLength - bLength;
 }
 
+/**
+ * Memory that is not cleared first. No Buffer: its `slice` is a window, and whoever takes one for
+ * a copy would see it overwritten.
+ */
+export function rawMemory(length: number): Uint8Array {
+  return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
+}
+
 export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -9,6 +9,7 @@ import {
   PageFlag,
   type PageHeader,
   pageError,
+  rawMemory,
   readHeader,
   viewOf,
 } from "./page.ts";
@@ -35,7 +36,7 @@ export class ReusedMemory implements ScanMemory {
 }
 
 /** For a visitor that keeps what it sees: it stays as it is while it is referenced. */
-const freshMemory: ScanMemory = { take: (length) => Buffer.allocUnsafeSlow(length) };
+const freshMemory: ScanMemory = { take: (length) => rawMemory(length) };
 
 /**
  * Visits the entries from the first key not below `from` on (null: all) until the visitor returns

@@ -8,6 +8,7 @@ import {
   Page,
   type PageSource,
   pageError,
+  rawMemory,
   readHeader,
   viewOf,
 } from "./page.ts";
@@ -48,7 +49,7 @@ export class TxMemory implements ScanMemory {
   /** A block of at least so many bytes, whatever was in it before. */
   block(lengthMin: number): Uint8Array {
     const pooled = lengthMin <= BLOCK_BYTES ? this.#pool.take() : undefined;
-    const block = pooled ?? Buffer.allocUnsafeSlow(Math.max(BLOCK_BYTES, lengthMin));
+    const block = pooled ?? rawMemory(Math.max(BLOCK_BYTES, lengthMin));
     this.#blocks.push(block);
     return block;
   }

@@ -115,8 +115,8 @@ test("what is committed is found, also after opening again", () => {
   });
   for (const round of ["before", "after"]) {
     const bucket = store.db.view.bucket("meta");
-    assert.deepEqual(bucket?.get(encoder.encode("a")), Buffer.from("3"), round);
-    assert.deepEqual(bucket?.get(encoder.encode("b")), Buffer.from("2"), round);
+    assert.deepEqual(bucket?.get(encoder.encode("a")), encoder.encode("3"), round);
+    assert.deepEqual(bucket?.get(encoder.encode("b")), encoder.encode("2"), round);
     assert.equal(bucket?.get(encoder.encode("ab")), undefined);
     store.reopen();
   }
@@ -154,7 +154,7 @@ test("values larger than a page take contiguous pages of their own", () => {
   for (const type of ["array", "map"] as const) {
     const store = new TestDb(type);
     const values = [1, 4000, 4096, 9000, 100_000, 1_500_000].map((size) =>
-      Buffer.alloc(size, size),
+      new Uint8Array(size).fill(size),
     );
     for (let round = 0; round < 3; round++) {
       store.commit((tx) => {
