@@ -10,7 +10,9 @@
 
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
+import { dirname } from "node:path";
 import { assert } from "../base/assert.ts";
+import { FileError } from "../base/file-error.ts";
 import type { Disk, Done, File, OpenOptions } from "./io.ts";
 
 const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_DSYNC } = fs.constants;
@@ -27,7 +29,8 @@ export class NodeDisk implements Disk {
     const creation = options.mode === "create" ? O_CREAT | O_EXCL : 0;
     const durability = options.durable === true ? O_DSYNC : 0;
     const flags = access | creation | durability;
-    return new NodeFile(path, fs.openSync(path, flags, options.permissions ?? PERMISSIONS_FILE));
+    const permissions = options.permissions ?? PERMISSIONS_FILE;
+    return attempt("open", path, () => new NodeFile(path, fs.openSync(path, flags, permissions)));
   }
 
   exists(path: string): boolean {
@@ -39,36 +42,53 @@ export class NodeDisk implements Disk {
   }
 
   list(directory: string): string[] {
-    return fs.readdirSync(directory).sort();
+    return attempt("open", directory, () => fs.readdirSync(directory).sort());
   }
 
   makeDirectory(path: string): void {
-    fs.mkdirSync(path, { recursive: true, mode: PERMISSIONS_DIRECTORY });
+    // Not with Node's `recursive`: that reports a read-only file system as "no such directory".
+    const parent = dirname(path);
+    if (parent !== path && !fs.existsSync(parent)) this.makeDirectory(parent);
+    if (this.isDirectory(path)) return;
+    attempt("mkdir", path, () => fs.mkdirSync(path, PERMISSIONS_DIRECTORY));
   }
 
   rename(from: string, to: string): void {
-    fs.renameSync(from, to);
+    attempt("rename", `${from} ${to}`, () => fs.renameSync(from, to));
   }
 
   remove(path: string): void {
-    fs.rmSync(path, { recursive: true, force: true });
+    attempt("remove", path, () => fs.rmSync(path, { recursive: true, force: true }));
   }
 
   syncDirectory(directory: string, done?: Done): void {
-    const descriptor = fs.openSync(directory, O_RDONLY);
+    const descriptor = attempt("open", directory, () => fs.openSync(directory, O_RDONLY));
     if (done !== undefined) {
       fs.fsync(descriptor, (error) => {
         fs.closeSync(descriptor);
-        done(error);
+        done(named("sync", directory, error));
       });
       return;
     }
     try {
-      fs.fsyncSync(descriptor);
+      attempt("sync", directory, () => fs.fsyncSync(descriptor));
     } finally {
       fs.closeSync(descriptor);
     }
   }
+}
+
+/** @throws FileError instead of Node's */
+function attempt<T>(operation: string, path: string, body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    throw new FileError(operation, path, error);
+  }
+}
+
+function named(operation: string, path: string, error: Error | null): Error | null {
+  return error === null ? null : new FileError(operation, path, error);
 }
 
 class NodeFile implements File {
@@ -83,25 +103,33 @@ class NodeFile implements File {
   }
 
   sizeBytes(): number {
-    return fs.fstatSync(this.#descriptor).size;
+    return attempt("stat", this.path, () => fs.fstatSync(this.#descriptor).size);
   }
 
   read(target: Uint8Array, position: number): number {
     let filled = 0;
-    while (filled < target.length) {
-      const rest = target.length - filled;
-      const count = fs.readSync(this.#descriptor, target, filled, rest, position + filled);
-      if (count === 0) break;
-      filled += count;
+    try {
+      while (filled < target.length) {
+        const rest = target.length - filled;
+        const count = fs.readSync(this.#descriptor, target, filled, rest, position + filled);
+        if (count === 0) break;
+        filled += count;
+      }
+    } catch (error) {
+      throw new FileError("read", this.path, error);
     }
     return filled;
   }
 
   writeNow(bytes: Uint8Array, position: number): void {
     let written = 0;
-    while (written < bytes.length) {
-      const rest = bytes.length - written;
-      written += fs.writeSync(this.#descriptor, bytes, written, rest, position + written);
+    try {
+      while (written < bytes.length) {
+        const rest = bytes.length - written;
+        written += fs.writeSync(this.#descriptor, bytes, written, rest, position + written);
+      }
+    } catch (error) {
+      throw new FileError("write", this.path, error);
     }
   }
 
@@ -116,16 +144,16 @@ class NodeFile implements File {
     this.#inFlight++;
     fs.fdatasync(this.#descriptor, (error) => {
       this.#inFlight--;
-      done(error);
+      done(named("sync", this.path, error));
     });
   }
 
   syncNow(): void {
-    fs.fdatasyncSync(this.#descriptor);
+    attempt("sync", this.path, () => fs.fdatasyncSync(this.#descriptor));
   }
 
   truncate(sizeBytes: number): void {
-    fs.ftruncateSync(this.#descriptor, sizeBytes);
+    attempt("truncate", this.path, () => fs.ftruncateSync(this.#descriptor, sizeBytes));
   }
 
   tryLock(kind: "exclusive" | "shared"): boolean {
@@ -156,7 +184,7 @@ class NodeFile implements File {
         return;
       }
       this.#inFlight--;
-      done(error);
+      done(named("write", this.path, error));
     });
   }
 }

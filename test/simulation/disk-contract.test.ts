@@ -187,6 +187,22 @@ describe("NodeDisk on this system", () => {
     }
   };
 
+  it("tells what was tried, where and why, also of open files", () =>
+    inFolder(async (root) => {
+      disk.open(`${root}/a`, { mode: "create" }).close();
+      const file = disk.open(`${root}/a`, { mode: "read" });
+      const text = { message: `write ${root}/a: bad file descriptor` };
+      assert.throws(() => file.writeNow(new Uint8Array(1), 0), text);
+      await assert.rejects(written(file, new Uint8Array(1), 0), text);
+      file.close();
+      const beneathFile = `${root}/a/b`;
+      const notDirectory = { message: `mkdir ${beneathFile}: not a directory` };
+      assert.throws(() => disk.makeDirectory(beneathFile), notDirectory);
+      assert.throws(() => disk.makeDirectory(`${root}/a`), {
+        message: `mkdir ${root}/a: file exists`,
+      });
+    }));
+
   it("gives files 0600 and directories 0700 unless told otherwise", () =>
     inFolder((root) => {
       const mode = (path: string): number => statSync(path).mode & 0o777;

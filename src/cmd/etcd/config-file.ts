@@ -3,10 +3,10 @@
 // in etcd. The texts of the errors are those of Go's decoder, because that is what etcd prints.
 
 import { readFileSync } from "node:fs";
+import { fileErrorText } from "../../base/file-error.ts";
 import { ParseError } from "../flags/go-text.ts";
 import type { Flag } from "./flag.ts";
 import { type FlagValues, findFlag } from "./flag-table.ts";
-import { describeFileError } from "./logger.ts";
 
 /** A list of URLs that is wrong; etcd prints this as it is, without its log. */
 export class FileUrlError extends Error {
@@ -122,9 +122,8 @@ function read(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    const failure = error as NodeJS.ErrnoException;
-    const verb = failure.code === "EISDIR" ? "read" : "open";
-    throw new ParseError(`${verb} ${path}: ${describeFileError(failure)}`);
+    const verb = (error as NodeJS.ErrnoException).code === "EISDIR" ? "read" : "open";
+    throw new ParseError(fileErrorText(verb, path, error));
   }
 }
 

@@ -3,8 +3,9 @@
 
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { fileErrorText } from "../../base/file-error.ts";
 import type { EtcdConfig } from "./config.ts";
-import { describeFileError, type ProcessLogger } from "./logger.ts";
+import type { ProcessLogger } from "./logger.ts";
 
 /** Tells what is there; a directory that cannot be read, or of the old proxy, ends the start. */
 export function identifyDirectory(config: EtcdConfig, log: ProcessLogger): void {
@@ -32,7 +33,7 @@ function listDirectory(directory: string, log: ProcessLogger): string[] {
   } catch (error) {
     const failure = error as NodeJS.ErrnoException;
     if (failure.code === "ENOENT") return [];
-    const why = `open ${directory}: ${describeFileError(failure)}`;
+    const why = fileErrorText("open", directory, error);
     return log.fatal("failed to list data directory", { dir: directory, error: why });
   }
 }

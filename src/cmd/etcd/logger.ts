@@ -1,5 +1,6 @@
 // The log of a process: levels, names, and the place in the source that a line comes from.
 
+import { fileErrorText } from "../../base/file-error.ts";
 import type { Fields, Level, Logger } from "../../base/log.ts";
 import { ParseError, quote } from "../flags/go-text.ts";
 import { type Encode, encodeConsole, encodeJson } from "./log-encoding.ts";
@@ -76,24 +77,9 @@ function openSink(output: string): LogSink {
   try {
     return openFileSink(path);
   } catch (error) {
-    const why = describeFileError(error as NodeJS.ErrnoException);
-    throw new ParseError(`open sink ${quote(output)}: open ${path}: ${why}`);
+    const why = fileErrorText("open", path, error);
+    throw new ParseError(`open sink ${quote(output)}: ${why}`);
   }
-}
-
-const fileErrors: Readonly<Record<string, string>> = {
-  ENOENT: "no such file or directory",
-  EACCES: "permission denied",
-  EPERM: "operation not permitted",
-  EISDIR: "is a directory",
-  ENOTDIR: "not a directory",
-  EROFS: "read-only file system",
-  ENOSPC: "no space left on device",
-};
-
-/** As the C library says it, which is what Go prints. */
-export function describeFileError(error: NodeJS.ErrnoException): string {
-  return fileErrors[error.code ?? ""] ?? error.message;
 }
 
 interface Core {

@@ -2,9 +2,9 @@
 // of TLS 1.3 are not configurable in Go, so that they are always there here too.
 
 import { readFileSync } from "node:fs";
+import { fileErrorText } from "../../base/file-error.ts";
 import { ParseError, quote } from "../flags/go-text.ts";
 import type { TlsConfig } from "./config.ts";
-import { describeFileError } from "./logger.ts";
 
 const TLS13_SUITES = [
   "TLS_AES_128_GCM_SHA256",
@@ -75,6 +75,6 @@ function readPem(path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (error) {
-    throw new ParseError(`open ${path}: ${describeFileError(error as NodeJS.ErrnoException)}`);
+    throw new ParseError(fileErrorText("open", path, error));
   }
 }

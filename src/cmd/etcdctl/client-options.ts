@@ -1,6 +1,7 @@
 // The options of a client as the global flags give them: endpoints, TLS files, who is asking.
 
 import { readFileSync } from "node:fs";
+import { fileErrorText } from "../../base/file-error.ts";
 import type { ClientOptions } from "../../client/dial.ts";
 import type { ChannelTls } from "../../net/grpc-client.ts";
 import type { Flag } from "../flags/flag-set.ts";
@@ -72,22 +73,6 @@ function readPem(path: string): Uint8Array {
   } catch (error) {
     throw badArguments(fileErrorText("open", path, error));
   }
-}
-
-const fileErrors: Readonly<Record<string, string>> = {
-  ENOENT: "no such file or directory",
-  EACCES: "permission denied",
-  EISDIR: "is a directory",
-  ENOTDIR: "not a directory",
-  ENOSPC: "no space left on device",
-  EROFS: "read-only file system",
-  EEXIST: "file exists",
-};
-
-/** `open x.pem: no such file or directory` */
-export function fileErrorText(operation: string, path: string, error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return `${operation} ${path}: ${(code === undefined ? undefined : fileErrors[code]) ?? message}`;
 }
 
 export interface TlsFlags {

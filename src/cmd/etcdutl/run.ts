@@ -19,29 +19,8 @@ export async function runEtcdutl(words: readonly string[], world: World): Promis
   try {
     return await execute(root, words, streams, () => new Session(world, globals));
   } catch (error) {
-    const exit = error instanceof Exit ? error : new Exit(ExitCode.Error, explain(error));
+    const exit = error instanceof Exit ? error : new Exit(ExitCode.Error, (error as Error).message);
     if (exit.text !== undefined) console.err(`Error: ${exit.text}\n`);
     return exit.code;
   }
-}
-
-/** Calls to the system by the names that Go's library gives them. */
-const OPERATIONS: Readonly<Record<string, string>> = { scandir: "open", fsync: "sync" };
-
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: "no such file or directory",
-  EACCES: "permission denied",
-  EISDIR: "is a directory",
-  ENOTDIR: "not a directory",
-  ENOSPC: "no space left on device",
-  EROFS: "read-only file system",
-  EEXIST: "file exists",
-};
-
-/** `open x.db: no such file or directory`; other errors speak for themselves. */
-function explain(error: unknown): string {
-  const { code, syscall, path, message } = error as NodeJS.ErrnoException;
-  const reason = code === undefined ? undefined : REASONS[code];
-  if (reason === undefined || syscall === undefined || path === undefined) return message;
-  return `${OPERATIONS[syscall] ?? syscall} ${path}: ${reason}`;
 }
