@@ -1,5 +1,5 @@
-// Mistakes planted into the watchers, to see that the simulation would notice: one that is not found
-// is a hole in the workload or in the checks. Each replaces a method for the time of one run.
+// Mistakes planted into the watchers, to see that the simulation would notice: one that is not
+// found is a hole in the workload or in the checks. Each replaces a method for the time of one run.
 
 import { Mvcc } from "../../src/state/mvcc/mvcc.ts";
 import { CatchUp } from "../../src/state/watch/catch-up.ts";

@@ -1,5 +1,5 @@
-// A client of the Watch service as client libraries are: several watchers on a stream, answers given
-// to the watcher they name, and after a lost connection each goes on behind what it has seen.
+// A client of the Watch service as client libraries are: several watchers on a stream, answers
+// given to the watcher they name, and after a lost connection each goes on behind what it has seen.
 
 import assert from "node:assert/strict";
 import type { Member } from "../../src/server/member.ts";
