@@ -20,6 +20,7 @@ import { NO_SNAPSHOT, readLog, validSnapshots, type WalSnapshot } from "../stora
 import { Wal, type WalOptions } from "../storage/wal/wal.ts";
 import { decodeMetadata, encodeMetadata } from "../wire/messages/etcdserver.ts";
 import { clusterIdOf, memberIdOf } from "./identity.ts";
+import { checkBeginning, checkHasDatabase, checkIsNew, checkRest } from "./log-and-database.ts";
 import { type MemberOptions, minLeaseTtlSeconds, SERVER_VERSION } from "./options.ts";
 
 /** Entries to one message; also the committed entries of one Ready. */
@@ -50,6 +51,14 @@ export interface BootParts {
 export function boot(parts: BootParts): Booted {
   const { world, options, log } = parts;
   const dataDir = DataDir.open(world.disk, log, options);
+  const walOptions = {
+    disk: world.disk,
+    clock: world.clock,
+    log,
+    directory: dataDir.walDirectory,
+    durable: !options.unsafeNoFsync,
+  };
+  checkHasDatabase(walOptions, dataDir);
   const backend = Backend.open({
     disk: world.disk,
     clock: world.clock,
@@ -73,17 +82,10 @@ export function boot(parts: BootParts): Booted {
     onChanges: parts.onChanges,
   });
   log.info("kvstore restored", { "current-rev": state.mvcc.currentRevision });
-  const walOptions = {
-    disk: world.disk,
-    clock: world.clock,
-    log,
-    directory: dataDir.walDirectory,
-    durable: !options.unsafeNoFsync,
-  };
   const booted =
     dataDir.hasWal && !wasNeverBegun(walOptions, backend)
       ? restart(parts, walOptions, { backend, state, dataDir })
-      : begin(parts, walOptions, backend);
+      : begin(parts, walOptions, { backend, dataDir });
   return { ...booted, backend, state, dataDir };
 }
 
@@ -97,15 +99,13 @@ function wasNeverBegun({ disk, directory }: WalOptions, backend: Backend): boole
   return (hardState === undefined || hardState.term === 0) && snapshots.length <= 1;
 }
 
-function begin(parts: BootParts, walOptions: WalOptions, backend: Backend): Agreement {
+function begin(
+  parts: BootParts,
+  walOptions: WalOptions,
+  { backend, dataDir }: Pick<Booted, "backend" | "dataDir">,
+): Agreement {
   const { options, log } = parts;
-  if (backend.appliedIndex > 0) {
-    throw new Error(
-      `the database in ${options.dataDir} has applied entries up to ${backend.appliedIndex}, but ` +
-        `there is no write-ahead log in ${walOptions.directory}: put the log back, or restore a ` +
-        "snapshot of the database into a new data directory (etcdutl snapshot restore)",
-    );
-  }
+  checkIsNew(backend.appliedIndex, dataDir);
   log.info("bootstrapping cluster");
   const members = initialMembers(options);
   const clusterId = clusterIdOf(members.map((member) => member.id));
@@ -135,19 +135,13 @@ function restart(
 ): Agreement {
   const { log } = parts;
   const recorded = validSnapshots(walOptions.disk, walOptions.directory);
-  const snapshot = recorded.at(-1);
-  if (snapshot === undefined) {
-    throw new Error(`the log in ${walOptions.directory} holds no valid snapshot record`);
-  }
-  if (backend.appliedIndex > 0 && backend.appliedIndex < snapshot.index) {
-    throw new Error(
-      `the database has applied entries up to ${backend.appliedIndex} only, but the log begins ` +
-        `behind ${snapshot.index}: the database is older than the log; restore a snapshot`,
-    );
-  }
+  const { appliedIndex } = backend;
+  const snapshot = checkBeginning(recorded, appliedIndex, state, dataDir);
   dataDir.checkSnapshots(recorded);
   const { wal, contents } = Wal.open(walOptions, snapshot);
   const { nodeID, clusterID } = decodeMetadata(contents.metadata);
+  const lastIndex = snapshot.index + contents.entries.length;
+  checkRest(contents, lastIndex, appliedIndex, state, dataDir);
   const hardState = contents.hardState ?? NEW.hardState;
   const commit = Math.max(hardState.commit, snapshot.index);
   const { voters, learners } = state.members.confState();
@@ -155,7 +149,7 @@ function restart(
     hardState: { ...hardState, commit },
     confState: { voters, learners, votersOutgoing: [], learnersNext: [], autoLeave: false },
     snapshot,
-    applied: Math.max(backend.appliedIndex, snapshot.index),
+    applied: Math.max(appliedIndex, snapshot.index),
   };
   const raft = newRaft(parts, nodeID, restored, contents.entries as Entry[]);
   log.info("restarting local member", {
