@@ -25,6 +25,8 @@ export interface LoopHooks {
   apply(entry: Entry): void;
   /** After a batch was applied: answers leave, waiting reads go on, logs are trimmed. */
   applied(): void;
+  /** Raft knows that all of the turn is done. */
+  advanced(): void;
   fatal(error: Error): void;
 }
 
@@ -128,6 +130,7 @@ export class Loop {
     assert(this.#appliedCount === ready.committed.length, "committed entries are durable here");
     this.#raft.advance(ready);
     this.#current = undefined;
+    this.#hooks.advanced();
   }
 
   /** Applies what is durable on this member; of a follower's new entries that is none yet. */

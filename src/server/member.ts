@@ -289,11 +289,14 @@ export class Member implements LoopHooks {
   }
 
   applied(): void {
-    if (!this.hasLeader) this.#campaignIfAlone();
     this.#reads.applied();
     this.#snapshots.applied(this.backend.appliedIndex, this.#raft.term);
     this.watchFeed.applied();
     this.#parts.onAnswered();
+  }
+
+  advanced(): void {
+    if (!this.hasLeader) this.#campaignIfAlone();
   }
 
   fatal(error: Error): void {
@@ -304,12 +307,14 @@ export class Member implements LoopHooks {
   // ---
 
   /**
-   * Nobody else can lead: there is nothing to wait for. Refused by raft while changes of the
-   * configuration wait to be applied, so it is tried again after they are.
+   * Nobody else can lead: there is nothing to wait for. Raft refuses while changes of the
+   * configuration wait to be applied, so it is tried again after each turn.
    */
   #campaignIfAlone(): void {
+    const raft = this.#raft;
+    if (raft.role !== "follower" || raft.applied < raft.commit) return;
     const { voters } = this.members.confState();
-    if (voters.length === 1 && voters[0] === this.id) this.#raft.campaign();
+    if (voters.length === 1 && voters[0] === this.id) raft.campaign();
   }
 
   #applyNormal(entry: Entry): void {
