@@ -38,7 +38,12 @@ export class NodeDisk implements Disk {
   }
 
   isDirectory(path: string): boolean {
-    return fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+    try {
+      return fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+    } catch {
+      // Node 20 throws when a parent is a file.
+      return false;
+    }
   }
 
   list(directory: string): string[] {
