@@ -75,6 +75,9 @@ export const REQUEST_BYTES_TOTAL_MAX: number = 1024 * MIB;
 /** A message that has begun and does not grow for so long is given up. */
 export const REQUEST_STALL_MS = 60_000;
 
+/** Connections that wait until the server is ready: as many as the kernel would keep. */
+export const WAITING_CONNECTIONS_MAX = 4096;
+
 /** First bytes, and then SETTINGS: whoever connects has something to say. */
 export const PREFACE_TIMEOUT_MS = 20_000;
 export const TLS_HANDSHAKE_TIMEOUT_MS = 10_000;

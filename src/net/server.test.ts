@@ -11,6 +11,7 @@ import { frame, grpcHeaders, message, RawClient } from "../../test/net/raw-clien
 import { TestServer } from "../../test/net/test-server.ts";
 import { ErrorCode, Flag, FrameType, PREFACE, readUint32 } from "./frames.ts";
 import { DRAIN_PING_TIMEOUT_MS, TICK_MS } from "./limits.ts";
+import { bindAll } from "./listener.ts";
 import { makeSelfCert, type PemPair } from "./self-cert.ts";
 import type { ClientServerOptions } from "./server.ts";
 
@@ -316,6 +317,30 @@ test("http and https share a port", async (t) => {
   assert.equal((await get(`127.0.0.1:${port}`, "/health")).status, 200);
   assert.equal((await get2(`https://127.0.0.1:${port}`, "/health", first.cert)).status, 200);
   assert.equal((await get2(`http://127.0.0.1:${port}`, "/health")).status, 200);
+});
+
+test("who connects to a bound address waits until it is served", async (t) => {
+  for (const scheme of ["http", "https"]) {
+    const target = serve(t, { tls: writeCert(first) });
+    const [listener] = await bindAll([`${scheme}://127.0.0.1:0`]);
+    const address = listener!.address;
+    const ca = scheme === "https" ? first.cert : undefined;
+    const reply = get2(`${scheme}://${address}`, "/health", ca);
+    const gone = connect(Number(address.split(":")[1]), "127.0.0.1", () => gone.destroy());
+    await target.until(() => listener!.waitingCount === 1 && gone.closed);
+    target.server.serve([listener!]);
+    assert.equal((await reply).status, 200);
+    assert.equal(listener!.waitingCount, 0);
+  }
+});
+
+test("who waits is sent away when the address is given up", async (t) => {
+  const target = serve(t);
+  const [listener] = await bindAll(["http://127.0.0.1:0"]);
+  const reply = raw(listener!.address, "GET /health HTTP/1.0\r\n\r\n");
+  await target.until(() => listener!.waitingCount === 1);
+  listener!.close();
+  assert.equal(await reply, "closed");
 });
 
 test("a changed certificate is used at the next handshake; half a pair is not", async (t) => {

@@ -34,7 +34,7 @@ import {
   TICKS_PER_SWEEP,
 } from "./limits.ts";
 import { type Endpoint, endpointsOf } from "./listen-url.ts";
-import { Listener } from "./listener.ts";
+import { bindAll, type Listener } from "./listener.ts";
 import { Outbox } from "./outbox.ts";
 import { type Protocol, sniffProtocol } from "./protocol-sniffer.ts";
 import { remoteAddressOf } from "./remote-address.ts";
@@ -143,23 +143,20 @@ export class ClientServer {
 
   /** @throws Error (rejects) for a bad URL or an address not to be had; nothing is bound then */
   async listen(urls: readonly string[]): Promise<void> {
-    const endpoints = endpointsOf(urls);
-    if (this.#tls === null && endpoints.some((endpoint) => endpoint.acceptsTls)) {
-      throw new Error("TLS key/cert must be provided for https and unixs listen URLs");
-    }
-    try {
-      for (const endpoint of endpoints) {
-        const listener = new Listener(
-          endpoint,
-          (socket) => this.#onSocket(socket, endpoint),
-          (error) => this.#options.log.warn("failed to accept a connection", { error }),
-        );
-        await listener.listen();
-        this.#listeners.push(listener);
-      }
-    } catch (error) {
-      this.#closeListeners();
-      throw error;
+    this.#checkTls(endpointsOf(urls));
+    this.serve(await bindAll(urls));
+  }
+
+  /** The same on addresses that were bound before. */
+  serve(listeners: readonly Listener[]): void {
+    this.#checkTls(listeners.map((listener) => listener.endpoint));
+    for (const listener of listeners) {
+      this.#listeners.push(listener);
+      listener.serve({
+        onSocket: (socket) => this.#onSocket(socket, listener.endpoint),
+        onAcceptError: (error) =>
+          this.#options.log.warn("failed to accept a connection", { error }),
+      });
     }
   }
 
@@ -284,6 +281,11 @@ export class ClientServer {
       for (const [socket, untilMs] of this.#undecided) if (nowMs >= untilMs) socket.destroy();
     }
     this.flush();
+  }
+
+  #checkTls(endpoints: readonly Endpoint[]): void {
+    if (this.#tls !== null || !endpoints.some((endpoint) => endpoint.acceptsTls)) return;
+    throw new Error("TLS key/cert must be provided for https and unixs listen URLs");
   }
 
   #closeListeners(): void {

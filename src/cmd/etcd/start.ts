@@ -1,7 +1,7 @@
 // A configuration becomes a running member: the one place where all parts meet.
 //
-//   peer port bound ─► Member (data directory, log, database, state) ─► client server made
-//     ─► member.start ─► published: client ports bound, "ready to serve client requests"
+//   ports bound ─► Member (data directory, log, database, state) ─► peers served
+//     ─► member.start ─► published, "ready to serve client requests" ─► clients served
 //     ─► signal: ports closed, calls end, loop stops, database committed, signal raised again
 
 import type { Metric } from "../../api/exposition.ts";
@@ -16,6 +16,7 @@ import { NodeClock } from "../../io/node-clock.ts";
 import { NodeDisk } from "../../io/node-disk.ts";
 import { NodeRandom } from "../../io/node-random.ts";
 import { JsonGateway } from "../../net/json-gateway.ts";
+import { bindAll, type Listener } from "../../net/listener.ts";
 import { ClientServer, type ClientServerOptions } from "../../net/server.ts";
 import { Member } from "../../server/member.ts";
 import { idText } from "../../state/members/member-json.ts";
@@ -38,23 +39,45 @@ const RESERVED_DESCRIPTORS = 150;
 const STOP_GRACE_MS = 1000;
 
 export async function start(loaded: Loaded): Promise<Running> {
-  const running = new Running(loaded);
+  logListening(loaded.config, loaded.log);
+  // First: a member that cannot be reached must not leave a data directory behind.
+  const ports = await bindPorts(loaded.config);
+  const running = new Running(loaded, ports);
   await running.start();
   return running;
 }
 
+/** Addresses that are ours; who connects before the member is ready waits. */
+interface Ports {
+  readonly peer: readonly Listener[];
+  readonly client: readonly Listener[];
+  readonly clientHttp: readonly Listener[];
+  readonly metrics: readonly Listener[];
+}
+
+/** @throws Error (rejects) */
+async function bindPorts(config: EtcdConfig): Promise<Ports> {
+  return {
+    peer: await bindAll(texts(config.listenPeerUrls)),
+    client: await bindAll(texts(config.listenClientUrls)),
+    clientHttp: await bindAll(texts(config.listenClientHttpUrls)),
+    metrics: await bindAll(texts(config.listenMetricsUrls)),
+  };
+}
+
 export class Running {
   readonly #loaded: Loaded;
+  readonly #ports: Ports;
   readonly #clock = new NodeClock();
   readonly #servers: ClientServer[] = [];
   readonly #member: Member;
   #ready: (() => void) | undefined;
   #isStopping = false;
 
-  constructor(loaded: Loaded) {
-    const { config, log } = loaded;
+  constructor(loaded: Loaded, ports: Ports) {
+    const { log } = loaded;
     this.#loaded = loaded;
-    logListening(config, log);
+    this.#ports = ports;
     logStart(loaded, log);
     this.#member = new Member({
       world: { clock: this.#clock, disk: new NodeDisk(), random: new NodeRandom() },
@@ -76,7 +99,7 @@ export class Running {
       http: this.#peerHandler(),
       access: { cors: null, hostWhitelist: [] },
     });
-    await peer.listen(texts(config.listenPeerUrls));
+    peer.serve(this.#ports.peer);
     log.info("now serving peer/client/metrics", {
       "local-member-id": idText(member.id),
       "initial-advertise-peer-urls": texts(config.advertisePeerUrls),
@@ -92,7 +115,7 @@ export class Running {
     member.start();
     await published;
     log.info("ready to serve client requests");
-    await this.#listenToClients();
+    this.#serveClients();
     log.info("grpc service status changed", { service: "", status: "SERVING" });
   }
 
@@ -114,8 +137,9 @@ export class Running {
     log.flush();
   }
 
-  async #listenToClients(): Promise<void> {
+  #serveClients(): void {
     const { config } = this.#loaded;
+    const ports = this.#ports;
     const member = this.#member;
     const { methods, health, guard } = new Api(member, this.#loaded.log);
     const metrics: Metric[] = [...processMetrics()];
@@ -135,15 +159,15 @@ export class Running {
     const traffic = hasOwnHttp ? ("grpc" as const) : ("grpc+http" as const);
     const client = this.#newServer({ methods, http, gateway, access, traffic }, config.tls);
     metrics.push(...grpcMetricRows(client.grpcMetrics));
-    await client.listen(texts(config.listenClientUrls));
+    client.serve(ports.client);
     if (hasOwnHttp) {
       const web = { methods: new Map(), http, gateway, access, traffic: "http" as const };
-      await this.#newServer(web, config.tls).listen(texts(config.listenClientHttpUrls));
+      this.#newServer(web, config.tls).serve(ports.clientHttp);
     }
     if (config.listenMetricsUrls.length > 0) {
       const handler = metricsHttpHandler(health, metrics);
       const plain = this.#newServer({ methods: new Map(), http: handler }, config.tls);
-      await plain.listen(texts(config.listenMetricsUrls));
+      plain.serve(ports.metrics);
     }
     this.#tellTraffic(client.addresses, traffic);
   }
