@@ -1,5 +1,6 @@
 // The program `etcd`: configuration, start, signals.
 
+import { faultText } from "./fault-text.ts";
 import { Exit, loadConfig, processSurroundings } from "./load-config.ts";
 
 /** By default Node would end without a word to the parent about why. */
@@ -26,7 +27,7 @@ try {
       });
     }
   } catch (error) {
-    log.fatal("discovery failed", { error: (error as Error).message });
+    log.fatal("discovery failed", { error: faultText(error as Error) });
   }
 } catch (error) {
   if (!(error instanceof Exit)) throw error;

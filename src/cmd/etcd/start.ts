@@ -22,6 +22,7 @@ import { Member } from "../../server/member.ts";
 import { idText } from "../../state/members/member-json.ts";
 import type { HttpHandler, MethodTable } from "../../wire/rpc.ts";
 import type { EtcdConfig } from "./config.ts";
+import { faultText, isFileFault } from "./fault-text.ts";
 import { FEATURE_GATES, type FeatureGate, gateEnabled } from "./feature-gates.ts";
 import { grpcMetricRows } from "./grpc-metric-rows.ts";
 import type { Loaded } from "./load-config.ts";
@@ -215,8 +216,8 @@ export class Running {
   /** A failed write or a broken invariant: a wrong answer would be worse than none. */
   #die(error: Error): never {
     this.#loaded.log.fatal("the member cannot go on", {
-      error: error.message,
-      stacktrace: error.stack,
+      error: faultText(error),
+      ...(isFileFault(error) ? {} : { stacktrace: error.stack }),
     });
   }
 }
