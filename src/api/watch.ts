@@ -75,14 +75,15 @@ class WatchCall implements StreamHandler {
       this.#answer(NO_WATCHER, { created: true, canceled: true, cancelReason: refusal });
       return;
     }
-    const { startRevision, watchId, fragment, progressNotify } = request;
     const watcher = this.#member.watch.create(this.#stream, {
-      ...range!,
-      ...{ flags: flagsOf(request), startRevision, id: watchId },
-      ...{ fragments: fragment, progressNotify },
+      from: range!.from,
+      to: range!.to,
+      flags: flagsOf(request),
+      startRevision: request.startRevision,
+      id: request.watchId,
     });
-    this.#answer(watcher.id, { created: true });
-    if (progressNotify && this.#timer === undefined) this.#scheduleProgress();
+    this.#send({ header: this.#member.headerAt(), watchId: watcher.id, created: true });
+    if (request.progressNotify && this.#timer === undefined) this.#scheduleProgress();
   }
 
   #refusal(request: WatchCreateRequest, range: KeyRange | undefined): string | undefined {
@@ -114,7 +115,7 @@ class WatchCall implements StreamHandler {
     watch.flush();
     let isWanted = false;
     for (const watcher of this.#stream.watchers.values()) {
-      if (!watcher.progressNotify) continue;
+      if (!watcher.wantsProgress) continue;
       isWanted = true;
       if (!watcher.hasNews && watch.isInStep(watcher)) this.#answer(watcher.id, {});
       watcher.hasNews = false;
@@ -149,6 +150,8 @@ function rangeOf(key: Uint8Array, rangeEnd: Uint8Array): KeyRange | undefined {
 
 function flagsOf(request: WatchCreateRequest): number {
   let flags = request.prevKv ? WatchFlag.PrevKv : 0;
+  if (request.fragment) flags |= WatchFlag.Fragments;
+  if (request.progressNotify) flags |= WatchFlag.Progress;
   for (const filter of request.filters) {
     if (filter === FilterType.NOPUT) flags |= WatchFlag.NoPut;
     if (filter === FilterType.NODELETE) flags |= WatchFlag.NoDelete;

@@ -389,6 +389,27 @@ test("what is read at the start cannot vanish any more", () => {
   }
 });
 
+test("a database whose making is cut short, at whatever call, is made at the next start", () => {
+  for (let seed = 1; seed <= 40; seed++) {
+    for (let call = 1; call <= 12; call++) {
+      const world = new SimWorld(seed);
+      const machine = world.machine(1n);
+      const { disk, clock } = machine.start();
+      disk.makeDirectory("/data");
+      disk.syncDirectory("/");
+      const options = { ...new Harness().options, disk, clock };
+      machine.disk.dieAt(call);
+      try {
+        Backend.open(options);
+      } catch {}
+      machine.crash();
+      const again = machine.start();
+      const backend = Backend.open({ ...options, disk: again.disk, clock: again.clock });
+      assert.deepEqual(backend.problems(), [], `seed ${seed}, call ${call}`);
+    }
+  }
+});
+
 test("a second process is told that the database is locked", () => {
   const h = new Harness();
   assert.throws(() => Backend.open(h.options), {

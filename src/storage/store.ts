@@ -133,14 +133,22 @@ export function directoryOf(path: string): string {
   return end === 0 ? "/" : path.slice(0, end);
 }
 
-/** Meta 1 first, so that a half-made file either has a meta or has nothing in its first page. */
+/**
+ * What the metas refer to first, then meta 1, then meta 0: so a half-made file either has a meta
+ * that is true or has nothing in its first page.
+ */
 function writeEmpty(file: File): void {
   const bytes = emptyFile();
   file.truncate(0);
-  file.writeNow(bytes.subarray(PAGE_SIZE_DEFAULT), PAGE_SIZE_DEFAULT);
-  file.syncNow();
-  file.writeNow(bytes.subarray(0, PAGE_SIZE_DEFAULT), 0);
-  file.syncNow();
+  for (const [first, end] of [
+    [2, INITIAL_PAGES],
+    [1, 2],
+    [0, 1],
+  ] as const) {
+    const position = first * PAGE_SIZE_DEFAULT;
+    file.writeNow(bytes.subarray(position, end * PAGE_SIZE_DEFAULT), position);
+    file.syncNow();
+  }
 }
 
 /** New, or its creation was cut short. The first commit makes a file longer than this. */

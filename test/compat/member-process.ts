@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { type AddressInfo, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { Client } from "../../src/client/client.ts";
 import { findRoot } from "../tidy/source-file.ts";
@@ -18,15 +18,37 @@ export interface Ports {
 }
 
 export async function freePorts(): Promise<Ports> {
-  return { client: await freePort(), peer: await freePort() };
+  const [client, peer] = [await listenAnywhere(), await listenAnywhere()];
+  const ports = { client: portOf(client), peer: portOf(peer) };
+  for (const server of [client, peer]) await new Promise((resolve) => server.close(resolve));
+  return ports;
 }
 
-async function freePort(): Promise<number> {
+export async function listenAnywhere(): Promise<Server> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  return server;
+}
+
+export function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port;
+}
+
+/** Nothing of this process but where programs are. */
+export const BARE_ENVIRONMENT: Readonly<Record<string, string | undefined>> = {
+  PATH: process.env["PATH"],
+};
+
+/** A cluster of one, called m1. */
+export function memberFlags(dataDir: string, ports: Ports): string[] {
+  const client = `http://127.0.0.1:${ports.client}`;
+  const peer = `http://127.0.0.1:${ports.peer}`;
+  return [
+    ...["--name", "m1", "--data-dir", dataDir],
+    ...["--listen-client-urls", client, "--advertise-client-urls", client],
+    ...["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer],
+    ...["--initial-cluster", `m1=${peer}`, "--initial-cluster-state", "new"],
+  ];
 }
 
 export class MemberProcess {
@@ -49,17 +71,11 @@ export class MemberProcess {
     ports: Ports,
     flags: readonly string[] = [],
   ): Promise<MemberProcess> {
-    const client = `http://127.0.0.1:${ports.client}`;
-    const peer = `http://127.0.0.1:${ports.peer}`;
-    const args = [
-      ...["--name", "m1", "--data-dir", dataDir],
-      ...["--listen-client-urls", client, "--advertise-client-urls", client],
-      ...["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer],
-      ...["--initial-cluster", `m1=${peer}`, "--initial-cluster-state", "new", ...flags],
-    ];
     const log = openSync(`${dataDir}.log`, "a");
-    const environment = { PATH: process.env["PATH"] };
-    const child = spawn(program, args, { stdio: ["ignore", log, log], env: environment });
+    const child = spawn(program, [...memberFlags(dataDir, ports), ...flags], {
+      stdio: ["ignore", log, log],
+      env: BARE_ENVIRONMENT,
+    });
     closeSync(log);
     const member = new MemberProcess(child, `127.0.0.1:${ports.client}`);
     await member.#untilReady(dataDir);
@@ -69,9 +85,11 @@ export class MemberProcess {
   async #untilReady(dataDir: string): Promise<void> {
     const deadline = performance.now() + START_TIMEOUT_MS;
     while (performance.now() < deadline) {
-      if (this.child.exitCode !== null) break;
+      if (this.child.exitCode !== null || this.child.signalCode !== null) break;
       try {
-        const answer = await fetch(`http://${this.endpoint}/health`);
+        // The port is open before the member is ready: an answer may be long in coming.
+        const signal = AbortSignal.timeout(START_TIMEOUT_MS);
+        const answer = await fetch(`http://${this.endpoint}/health`, { signal });
         if (answer.ok) return;
       } catch {
         // Not listening yet.
@@ -83,10 +101,16 @@ export class MemberProcess {
     throw new Error(`the member did not start; its log ends with\n${said}`);
   }
 
-  async stop(): Promise<void> {
+  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
     this.client.close();
-    this.child.kill("SIGTERM");
+    this.child.kill(signal);
     await this.#ended;
+  }
+
+  /** When it has ended by itself. */
+  async ended(): Promise<void> {
+    await this.#ended;
+    this.client.close();
   }
 
   async kill(): Promise<void> {

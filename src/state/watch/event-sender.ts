@@ -69,7 +69,7 @@ export class EventSender {
     const idSize = sizeOfId(watcher.id);
     const size = this.#headerSize + idSize + this.#eventsSize;
     this.eventsSent += this.#to - this.#from;
-    if (watcher.fragments && size >= this.#limits.fragmentBytes && this.#to - this.#from > 1) {
+    if (watcher.wantsFragments && size >= this.#limits.fragmentBytes && this.#to - this.#from > 1) {
       this.#sendFragments(watcher, idSize);
       return;
     }

@@ -6,7 +6,7 @@
 
 import { assert } from "../../base/assert.ts";
 import { IntervalTree } from "../../base/interval-tree.ts";
-import { type Watcher, WatchFlag } from "./watcher.ts";
+import { EVENT_FLAGS, type Watcher, WatchFlag } from "./watcher.ts";
 
 /** A longer list of pending events is given back to the collector after use. */
 const KEPT_PENDING_MAX = 256;
@@ -26,7 +26,7 @@ export class WatcherGroup {
   constructor(watcher: Watcher, since: number) {
     this.from = watcher.from;
     this.to = watcher.to;
-    this.flags = watcher.flags;
+    this.flags = watcher.flags & EVENT_FLAGS;
     this.since = since;
   }
 
@@ -59,6 +59,8 @@ export class WatcherIndex {
     assert(watcher.group === null, "a watcher is in one index at a time");
     const group = this.#groupFor(watcher, since);
     watcher.group = group;
+    watcher.from = group.from;
+    watcher.to = group.to;
     watcher.at = group.members.push(watcher) - 1;
     this.count++;
   }
@@ -90,7 +92,8 @@ export class WatcherIndex {
   }
 
   #groupFor(watcher: Watcher, since: number): WatcherGroup {
-    const { from, to, flags } = watcher;
+    const { from, to } = watcher;
+    const flags = watcher.flags & EVENT_FLAGS;
     const isSingleKey = to === from;
     const first = isSingleKey ? this.#exact.get(from) : this.#ranges.get(from, to);
     for (let group = first ?? null; group !== null; group = group.next) {

@@ -4,8 +4,17 @@
 import type { WatchStream } from "./watch-stream.ts";
 import type { WatcherGroup } from "./watcher-index.ts";
 
-/** Bits by which the events, or their bytes, of two watchers of a range differ. */
-export const WatchFlag = { PrevKv: 1, NoPut: 2, NoDelete: 4 } as const;
+/**
+ * PrevKv     events come with the KeyValue before
+ * NoPut      … without those of puts
+ * NoDelete   … without those of deletions
+ * Fragments  a revision may come in several responses
+ * Progress   when nothing happens it wants to be told
+ */
+export const WatchFlag = { PrevKv: 1, NoPut: 2, NoDelete: 4, Fragments: 8, Progress: 16 } as const;
+
+/** Those by which the events of two watchers of a range, or their bytes, differ. */
+export const EVENT_FLAGS: number = WatchFlag.PrevKv | WatchFlag.NoPut | WatchFlag.NoDelete;
 
 /**
  * synced    gets each event as it happens
@@ -26,19 +35,15 @@ export interface WatcherOptions {
   readonly startRevision: number;
   /** 0: any id that is free. */
   readonly id: number;
-  /** A revision may come in several responses. */
-  readonly fragments: boolean;
-  readonly progressNotify: boolean;
 }
 
 export class Watcher {
   readonly stream: WatchStream;
   readonly id: number;
-  readonly from: string;
-  readonly to: string | undefined;
+  /** Its group's, once it had one: of a thousand equal keys one is kept. */
+  from: string;
+  to: string | undefined;
   readonly flags: number;
-  readonly fragments: boolean;
-  readonly progressNotify: boolean;
   state: WatcherState = "gone";
   /** The first revision that it was not given; means nothing while it is synced. */
   nextRevision = 0;
@@ -56,8 +61,14 @@ export class Watcher {
     this.from = options.from;
     this.to = options.to;
     this.flags = options.flags;
-    this.fragments = options.fragments;
-    this.progressNotify = options.progressNotify;
+  }
+
+  get wantsFragments(): boolean {
+    return (this.flags & WatchFlag.Fragments) !== 0;
+  }
+
+  get wantsProgress(): boolean {
+    return (this.flags & WatchFlag.Progress) !== 0;
   }
 
   get wantsPrevious(): boolean {
