@@ -5,6 +5,8 @@
 // Off-thread work reports by callback, not by Promise: the hot path pays for no microtask, and
 // the simulator decides the order in which callbacks run.
 
+import type { Network } from "./network.ts";
+
 export interface Clock {
   /** Milliseconds, fractional, since an arbitrary start. Never goes back. */
   monotonicMs(): number;
@@ -75,12 +77,6 @@ export interface File {
   /** An exclusive or shared flock(2) on this open file; false when another process holds it. */
   tryLock(kind: "exclusive" | "shared"): boolean;
   close(): void;
-}
-
-/** Peers. Messages are bytes; delivery may fail, delay, double or reorder them. */
-export interface Network {
-  send(to: bigint, message: Uint8Array): void;
-  onMessage(handler: (from: bigint, message: Uint8Array) => void): void;
 }
 
 export interface World {

@@ -128,6 +128,17 @@ export class SimClock implements Clock {
     this.#pausedUntilMs = Math.max(this.#pausedUntilMs, this.#schedule.nowMs + durationMs);
   }
 
+  get isAlive(): boolean {
+    return this.#alive;
+  }
+
+  /** Runs `task` now, or when the process is awake again; never when it has died. */
+  whenAwake(task: () => void): void {
+    if (!this.#alive) return;
+    if (this.#pausedUntilMs <= this.#schedule.nowMs) task();
+    else this.endOfTurn(task);
+  }
+
   /** Nothing that was planned through this clock will happen any more: the process has died. */
   kill(): void {
     this.#alive = false;

@@ -1,25 +1,60 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Clock } from "../../src/io/io.ts";
+import type { PeerHandlers } from "../../src/io/network.ts";
+import { type Message, MessageType, newMessage } from "../../src/wire/messages/raft.ts";
+import { CALM, type SimNetwork, urlOf } from "./sim-network.ts";
 import { SimRandom } from "./sim-random.ts";
 import { SimWorld } from "./world.ts";
 
-const bytesOf = (...values: number[]): Uint8Array => Uint8Array.from(values);
+/** The messages of the tests: `index` tells them apart. */
+function messageOf(from: bigint, to: bigint, index: number): Message {
+  return { ...newMessage(), type: MessageType.MsgHeartbeat, from, to, index };
+}
+
+function handlersFor(id: bigint, heard: Partial<PeerHandlers>): PeerHandlers {
+  return {
+    memberId: id,
+    clusterId: 7n,
+    version: "3.7.0",
+    minClusterVersion: "3.0.0",
+    peerUrls: () => [urlOf(id)],
+    isRemoved: () => false,
+    message: () => {},
+    snapshot: () => assert.fail("no snapshot was sent"),
+    snapshotSent: () => assert.fail("no snapshot was sent"),
+    unreachable: () => {},
+    removed: () => assert.fail("nobody was removed"),
+    request: (_, answer) => answer({ status: 404, headers: {}, body: new Uint8Array() }),
+    ...heard,
+  };
+}
+
+/** A member on the machine of the same number, linked to the other one of two. */
+function connect(world: SimWorld, id: bigint, heard: Partial<PeerHandlers>): SimNetwork {
+  const io = world.machine(id).start();
+  io.network.listen(handlersFor(id, heard));
+  io.network.addPeer(3n - id, [urlOf(3n - id)]);
+  return world.network.port(id)!;
+}
 
 /** Two members that count each other's messages; every delivery makes one of a random delay. */
 function pingPong(seed: number): { hash: number; log: string[] } {
   const world = new SimWorld(seed);
   const log: string[] = [];
-  world.network.faults = { lossOneIn: 20, doubleOneIn: 20, delayMs: [1, 9] };
+  world.network.faults = { ...CALM, lossOneIn: 40, doubleOneIn: 20, delayMs: [1, 9] };
   for (const id of [1n, 2n]) {
-    const { network, clock, random } = world.machine(id).start();
-    network.onMessage((from, message) => {
-      log.push(`${id}<${from}:${message[0]}@${clock.monotonicMs().toFixed(3)}`);
-      clock.after(random.below(5), () => network.send(from, bytesOf((message[0]! + 1) & 255)));
+    const random = world.random.fork(`member ${id}`);
+    const { clock } = world.machine(id);
+    const port = connect(world, id, {
+      message: ({ from, index }) => {
+        log.push(`${id}<${from}:${index}@${world.nowMs.toFixed(3)}`);
+        clock.after(random.below(5), () => port.send([messageOf(id, from, index + 1)]));
+      },
     });
-    network.send(3n - id, bytesOf(0));
+    port.clock.after(150, () => port.send([messageOf(id, 3n - id, 0)]));
   }
-  world.runFor(500);
+  world.runFor(650);
   return { hash: world.hash, log };
 }
 
@@ -93,15 +128,18 @@ describe("SimWorld", () => {
 
   it("delivers nothing over a cut, and again when healed", () => {
     const world = new SimWorld(1);
-    const one = world.machine(1n).start().network;
-    const two = world.machine(2n).start().network;
     const seen: string[] = [];
-    one.onMessage((_, message) => seen.push(`1:${message[0]}`));
-    two.onMessage((_, message) => seen.push(`2:${message[0]}`));
+    const message =
+      (name: string) =>
+      ({ index }: Message) =>
+        seen.push(`${name}:${index}`);
+    const one = connect(world, 1n, { message: message("1") });
+    const two = connect(world, 2n, { message: message("2") });
     const round = (value: number): void => {
-      one.send(2n, bytesOf(value));
+      world.runFor(200);
+      one.send([messageOf(1n, 2n, value)]);
       world.runFor(1);
-      two.send(1n, bytesOf(value));
+      two.send([messageOf(2n, 1n, value)]);
       world.runFor(1);
     };
     world.network.cut(1n, 2n);
@@ -111,6 +149,57 @@ describe("SimWorld", () => {
     world.network.isolate(2n);
     round(3);
     assert.deepEqual(seen, ["1:1", "2:2", "1:2"]);
+  });
+
+  it("notices that a peer is gone or does not answer, and that it is back", () => {
+    const world = new SimWorld(1);
+    const gone: bigint[] = [];
+    const one = connect(world, 1n, { unreachable: (id) => gone.push(id) });
+    assert.equal(one.activeSinceMs(2n), undefined);
+    connect(world, 2n, {});
+    world.runFor(200);
+    assert.ok(one.activeSinceMs(2n)! > 0);
+    world.machine(2n).crash();
+    world.runFor(10);
+    assert.equal(one.activeSinceMs(2n), undefined);
+    assert.deepEqual(gone, [2n]);
+    connect(world, 2n, {});
+    world.runFor(200);
+    world.network.isolate(2n);
+    world.runFor(400);
+    assert.notEqual(one.activeSinceMs(2n), undefined, "silence takes its time");
+    world.runFor(6000);
+    assert.equal(one.activeSinceMs(2n), undefined);
+  });
+
+  it("asks by URL, and gives up on who does not answer", () => {
+    const world = new SimWorld(1);
+    const one = connect(world, 1n, {});
+    connect(world, 2n, {
+      request: ({ path }, answer) => answer({ status: 200, headers: {}, body: Buffer.from(path) }),
+    });
+    const answers: string[] = [];
+    const ask = (url: string): void =>
+      one.ask(url, { method: "GET", path: "/version" }, (answer) => {
+        if (answer instanceof Error) answers.push(answer.message);
+        else answers.push(`${answer.status} ${Buffer.from(answer.body)}`);
+      });
+    ask(urlOf(2n));
+    ask("http://nobody:1");
+    world.runFor(10);
+    world.network.isolate(2n);
+    ask(urlOf(2n));
+    world.runFor(10_000);
+    world.machine(2n).crash();
+    world.network.heal();
+    ask(urlOf(2n));
+    world.runFor(10);
+    assert.deepEqual(answers, [
+      "dial tcp: lookup http://nobody:1: no such host",
+      "200 /version",
+      "context deadline exceeded",
+      "connect: connection refused",
+    ]);
   });
 
   it("settles promises between two events", async () => {

@@ -104,7 +104,7 @@ export class SimMachine {
     return {
       clock: this.clock,
       disk: this.disk,
-      network: this.#world.network.attach(this.id),
+      network: this.#world.network.attach(this.id, this.clock),
       random: this.#world.random.fork(`machine ${this.id} start ${this.#startCount}`),
     };
   }
