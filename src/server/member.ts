@@ -29,6 +29,7 @@ import {
 } from "../wire/messages/rpc-maintenance.ts";
 import type { RpcError } from "../wire/status.ts";
 import { fieldName } from "./apply-metrics.ts";
+import { AutoCompactor } from "./auto-compactor.ts";
 import { type Booted, boot } from "./boot.ts";
 import { Compactor } from "./compactor.ts";
 import { LeaseClock } from "./lease-clock.ts";
@@ -76,6 +77,7 @@ export class Member implements LoopHooks {
   readonly #reads: Reads;
   readonly #snapshots: LogSnapshots;
   readonly #publisher: Publisher;
+  readonly #autoCompactor: AutoCompactor;
   readonly #leaseIds: RequestIds;
   /** The monotonic clock as last read: exact to one applied entry while there is work. */
   nowMs = 0;
@@ -120,6 +122,7 @@ export class Member implements LoopHooks {
     this.compactor = this.#newCompactor();
     this.#snapshots = this.#newLogSnapshots(booted);
     this.#publisher = this.#newPublisher();
+    this.#autoCompactor = this.#newAutoCompactor();
     this.watch = this.#newWatchableStore();
     this.watchFeed = this.#newWatchFeed();
     this.leaseClock = this.#newLeaseClock();
@@ -130,6 +133,7 @@ export class Member implements LoopHooks {
   start(): void {
     this.#scheduleTick();
     this.compactor.wake();
+    this.#autoCompactor.start();
     this.#loop.wake();
     this.#campaignIfAlone();
   }
@@ -243,6 +247,7 @@ export class Member implements LoopHooks {
     this.#isStopped = true;
     this.#tick?.cancel();
     this.compactor.stop();
+    this.#autoCompactor.stop();
     this.#snapshots.stop();
     this.#publisher.stop();
     this.watchFeed.stop();
@@ -406,6 +411,17 @@ export class Member implements LoopHooks {
     const { clock, log, state, backend } = this;
     const sleepMs = this.options.compactionSleepMs;
     return new Compactor({ clock, log, state, backend, sleepMs });
+  }
+
+  #newAutoCompactor(): AutoCompactor {
+    const { clock, log, options } = this;
+    return new AutoCompactor({
+      ...{ clock, log },
+      setting: options.autoCompaction,
+      proposals: this.#proposals,
+      isLeader: () => this.#raft.isLeader,
+      revision: () => this.revision,
+    });
   }
 
   #newLogSnapshots(booted: Booted): LogSnapshots {

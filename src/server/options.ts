@@ -1,5 +1,7 @@
 // What a member needs to know to start: the flags of etcd after they were parsed and checked.
 
+import type { AutoCompaction } from "./auto-compactor.ts";
+
 export interface MemberOptions {
   readonly name: string;
   readonly dataDir: string;
@@ -26,6 +28,8 @@ export interface MemberOptions {
   readonly bootstrapDefragThresholdBytes: number;
   readonly compactionBatchLimit: number;
   readonly compactionSleepMs: number;
+  /** undefined: off. */
+  readonly autoCompaction?: AutoCompaction | undefined;
   readonly unsafeNoFsync: boolean;
 
   readonly maxRequestBytes: number;

@@ -2,8 +2,9 @@
 // operators search for them. The first fault found is the answer.
 
 import { isIP } from "node:net";
+import { formatDuration } from "../../base/duration-text.ts";
 import type { Logger } from "../../base/log.ts";
-import { formatDuration, quote } from "../flags/go-text.ts";
+import { quote } from "../flags/go-text.ts";
 import type { EtcdConfig } from "./config.ts";
 import { gateEnabled } from "./feature-gates.ts";
 import type { FlagValues } from "./flag-table.ts";

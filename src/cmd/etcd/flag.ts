@@ -2,8 +2,8 @@
 // definition serves the command line (`--max-wals 3`), the environment (`ETCD_MAX_WALS=3`) and the
 // configuration file (`max-wals: 3`).
 
+import { formatDuration } from "../../base/duration-text.ts";
 import {
-  formatDuration,
   ParseError,
   parseBool,
   parseDuration,

@@ -50,12 +50,6 @@ function refusedGate(config: EtcdConfig): string | undefined {
 }
 
 function refusedValue(config: EtcdConfig): string | undefined {
-  if (!/^0*$/.test(config.autoCompactionRetention)) {
-    return (
-      `--auto-compaction-retention=${config.autoCompactionRetention} is not supported in this ` +
-      "version: automatic compaction comes later; use etcdctl compact until then"
-    );
-  }
   if (/^jwt\b/.test(config.authToken)) {
     return (
       `--auth-token=${config.authToken} is not supported in this version: ` +

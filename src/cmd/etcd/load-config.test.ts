@@ -365,8 +365,6 @@ const refused: readonly string[][] = [
   ["--auto-tls"],
   ["--client-cert-auth", "--trusted-ca-file=ca.pem"],
   ["--peer-cert-file=x"],
-  ["--auto-compaction-retention=1h"],
-  ["--auto-compaction-mode=revision", "--auto-compaction-retention=1000"],
   ["--auth-token=jwt,pub-key=x"],
   ["--enable-pprof"],
   ["--enable-distributed-tracing"],

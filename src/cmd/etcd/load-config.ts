@@ -8,7 +8,8 @@
 // a command line that cannot be read, 1 for one that cannot be followed.
 
 import type { Logger } from "../../base/log.ts";
-import { ParseError, parseDuration } from "../flags/go-text.ts";
+import { ParseError } from "../flags/go-text.ts";
+import { retentionNumber } from "./auto-compaction.ts";
 import { ADVERTISE_CLIENT_URLS_UNSET, checkConfig } from "./check-config.ts";
 import { checkListeners } from "./check-listeners.ts";
 import { parseCommandLine } from "./command-line.ts";
@@ -255,7 +256,7 @@ function advertisedInstead(
 function checkValues(config: EtcdConfig, log: ProcessLogger): void {
   try {
     checkListeners(config, log);
-    checkRetention(config.autoCompactionRetention);
+    retentionNumber(config.autoCompactionMode, config.autoCompactionRetention);
   } catch (error) {
     if (!(error instanceof ParseError)) throw error;
     log.fatal("discovery failed", { error: error.message });
@@ -280,14 +281,4 @@ async function prepareCluster(
     log.fatal("discovery failed", { error: fault });
   }
   return cluster;
-}
-
-/** @throws ParseError */
-function checkRetention(retention: string): void {
-  if (/^\+?\d*$/.test(retention)) return;
-  try {
-    parseDuration(retention);
-  } catch (error) {
-    throw new ParseError(`error parsing CompactionRetention: ${(error as Error).message}`);
-  }
 }

@@ -1,6 +1,7 @@
 // The part of the configuration that the member itself needs.
 
 import type { MemberOptions } from "../../server/options.ts";
+import { autoCompaction } from "./auto-compaction.ts";
 import { gateEnabled } from "./feature-gates.ts";
 import type { Loaded } from "./load-config.ts";
 
@@ -28,6 +29,7 @@ export function memberOptions({ config, initialCluster }: Loaded): MemberOptions
     bootstrapDefragThresholdBytes: config.bootstrapDefragThresholdBytes,
     compactionBatchLimit: config.compactionBatchLimit,
     compactionSleepMs: config.compactionSleepMs,
+    autoCompaction: autoCompaction(config.autoCompactionMode, config.autoCompactionRetention),
     unsafeNoFsync: config.unsafeNoFsync,
     maxRequestBytes: config.maxRequestBytes,
     maxTxnOps: config.maxTxnOps,

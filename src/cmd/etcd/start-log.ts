@@ -3,9 +3,10 @@
 
 import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
+import { formatDuration } from "../../base/duration-text.ts";
 import type { Logger } from "../../base/log.ts";
 import { SERVER_VERSION } from "../../server/options.ts";
-import { formatDuration } from "../flags/go-text.ts";
+import { retentionNumber } from "./auto-compaction.ts";
 import type { EtcdConfig } from "./config.ts";
 import { showGates } from "./feature-gates.ts";
 import { findFlag } from "./flag-table.ts";
@@ -102,6 +103,8 @@ function addressFields({ config, initialCluster, memberInitialized }: StartFacts
 }
 
 function limitFields(config: EtcdConfig) {
+  const { autoCompactionMode, autoCompactionRetention } = config;
+  const retention = formatDuration(retentionNumber(autoCompactionMode, autoCompactionRetention));
   return {
     "quota-backend-bytes": config.quotaBackendBytes || DEFAULT_QUOTA_BYTES,
     "max-request-bytes": config.maxRequestBytes,
@@ -112,8 +115,8 @@ function limitFields(config: EtcdConfig) {
     "corrupt-check-time-interval": shown(config.corruptCheckMs),
     "compact-check-time-interval": shown(config.compactHashCheckMs),
     "auto-compaction-mode": config.autoCompactionMode,
-    "auto-compaction-retention": "0s",
-    "auto-compaction-interval": "0s",
+    "auto-compaction-retention": retention,
+    "auto-compaction-interval": retention,
   };
 }
 

@@ -1,7 +1,7 @@
+import { formatDuration } from "../../base/duration-text.ts";
 import { errorText } from "../../client/errors.ts";
 import { Maintenance } from "../../client/maintenance.ts";
 import type { Body } from "../flags/command.ts";
-import { formatDuration } from "../flags/go-text.ts";
 import { endpointsOf } from "./endpoints.ts";
 import { Exit, ExitCode } from "./exit.ts";
 import type { Session } from "./session.ts";

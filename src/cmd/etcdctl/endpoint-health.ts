@@ -1,3 +1,4 @@
+import { formatDuration } from "../../base/duration-text.ts";
 import { bytes } from "../../client/bytes.ts";
 import { errorText, isError } from "../../client/errors.ts";
 import { Kv } from "../../client/kv.ts";
@@ -5,7 +6,6 @@ import { Maintenance } from "../../client/maintenance.ts";
 import { Errors } from "../../wire/errors.ts";
 import { AlarmAction, AlarmType_DESCRIPTOR } from "../../wire/messages/rpc-maintenance.ts";
 import type { Body } from "../flags/command.ts";
-import { formatDuration } from "../flags/go-text.ts";
 import { endpointsOf } from "./endpoints.ts";
 import { Exit, ExitCode } from "./exit.ts";
 import { field, quotedField } from "./printers/fields.ts";

@@ -1,3 +1,4 @@
+import { humanSize } from "../../base/human-size.ts";
 import { errorText } from "../../client/errors.ts";
 import { Maintenance } from "../../client/maintenance.ts";
 import {
@@ -9,7 +10,6 @@ import { endpointsOf } from "./endpoints.ts";
 import { Exit, ExitCode } from "./exit.ts";
 import { field, headerFields, quotedField } from "./printers/fields.ts";
 import { jsonString, messageJson } from "./printers/json.ts";
-import { humanSize } from "./printers/sizes.ts";
 import { drawTable } from "./printers/table.ts";
 import type { Style, View } from "./printers/view.ts";
 import type { Session } from "./session.ts";

@@ -3,16 +3,16 @@
 
 import { createHash } from "node:crypto";
 import { closeSync, fsyncSync, openSync, renameSync, unlinkSync, writeSync } from "node:fs";
+import { formatDuration } from "../../base/duration-text.ts";
 import { fileErrorText } from "../../base/file-error.ts";
+import { humanSize } from "../../base/human-size.ts";
 import { errorText, statusText } from "../../client/errors.ts";
 import { Maintenance } from "../../client/maintenance.ts";
 import type { SnapshotResponse } from "../../wire/messages/rpc-maintenance.ts";
 import { RpcError } from "../../wire/status.ts";
 import type { Body } from "../flags/command.ts";
-import { formatDuration } from "../flags/go-text.ts";
 import { badArguments, Exit, ExitCode } from "./exit.ts";
 import { logLine } from "./log.ts";
-import { humanSize } from "./printers/sizes.ts";
 import { Progress } from "./progress.ts";
 import type { Session } from "./session.ts";
 

@@ -2,8 +2,8 @@
 // `--name value`, `-n value`, `-nvalue`, `-abc`, and `--` to end them. Flags and arguments may mix.
 // The texts of the errors are what scripts see, so they are pflag's.
 
+import { formatDuration } from "../../base/duration-text.ts";
 import {
-  formatDuration,
   ParseError,
   parseBool,
   parseDuration,

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { formatDuration } from "../../base/duration-text.ts";
 import {
-  formatDuration,
   ParseError,
   parseBool,
   parseDuration,

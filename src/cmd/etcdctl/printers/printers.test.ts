@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { humanSize } from "../../../base/human-size.ts";
 import { MemberListResponse_DESCRIPTOR } from "../../../wire/messages/rpc-cluster.ts";
 import { RangeResponse_DESCRIPTOR } from "../../../wire/messages/rpc-kv.ts";
 import { StatusResponse_DESCRIPTOR } from "../../../wire/messages/rpc-maintenance.ts";
@@ -8,7 +9,6 @@ import { Exit } from "../exit.ts";
 import { headerFields, leaseId, quotedField } from "./fields.ts";
 import { jsonString, messageJson } from "./json.ts";
 import { plain } from "./simple.ts";
-import { humanSize } from "./sizes.ts";
 import { displayWidth, drawTable } from "./table.ts";
 import { parseFormat, render, type Style } from "./view.ts";
 
