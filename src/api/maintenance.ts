@@ -1,6 +1,7 @@
 // etcdserverpb.Maintenance: looking after one member. Transfer of leadership needs a
 // cluster and is not here yet: the transport answers Unimplemented for it.
 
+import { hashKv as hashKvOf } from "../server/hash-kv.ts";
 import type { Member } from "../server/member.ts";
 import { SERVER_VERSION } from "../server/options.ts";
 import { Errors } from "../wire/errors.ts";
@@ -27,7 +28,6 @@ import type { Method, UnaryCall } from "../wire/rpc.ts";
 import { Code, RpcError } from "../wire/status.ts";
 import { alarmName } from "./alarm-name.ts";
 import { downgradeMethod } from "./downgrade.ts";
-import { hashKv as hashKvOf } from "./hash-kv.ts";
 import { ProposalAnswer } from "./proposal-answer.ts";
 import { type Encoder, send } from "./send.ts";
 import { snapshotMethod } from "./snapshot-stream.ts";

@@ -35,8 +35,16 @@ export function encodeMember(member: Member): Uint8Array {
 
 /** @throws SyntaxError when it is not such JSON. */
 export function decodeMember(bytes: Uint8Array): MemberChange {
-  const text = decoder.decode(bytes).replace(ID_NUMBER, '"$1"$2"$3"');
-  const parsed: unknown = JSON.parse(text);
+  return decodeMemberValue(parseWithIds(bytes));
+}
+
+/** JSON in which the ids are texts. @throws SyntaxError when it is no JSON. */
+export function parseWithIds(bytes: Uint8Array): unknown {
+  return JSON.parse(decoder.decode(bytes).replace(ID_NUMBER, '"$1"$2"$3"'));
+}
+
+/** Of what `parseWithIds` has read. @throws SyntaxError when it is no member. */
+export function decodeMemberValue(parsed: unknown): MemberChange {
   if (typeof parsed !== "object" || parsed === null) throw new SyntaxError("not an object");
   const fields = new Map<string, unknown>();
   for (const [key, value] of Object.entries(parsed)) fields.set(key.toLowerCase(), value);

@@ -100,7 +100,9 @@ export class Members {
       case ConfChangeType.ConfChangeAddNode:
       case ConfChangeType.ConfChangeAddLearnerNode: {
         const context = contextOf(change);
-        return context.isPromote ? this.#refusePromotion(nodeId) : this.#refuseAddition(context);
+        if (context.isPromote) return this.#refusePromotion(nodeId);
+        const asLearner = change.type === ConfChangeType.ConfChangeAddLearnerNode;
+        return this.#refuseAddition(context, asLearner && context.isLearner);
       }
       case ConfChangeType.ConfChangeRemoveNode:
         return this.#members.has(nodeId) ? null : Errors.MemberNotFound;
@@ -175,10 +177,10 @@ export class Members {
     return member.isLearner ? null : Errors.MemberNotLearner;
   }
 
-  #refuseAddition(added: Member): RpcError | null {
+  #refuseAddition(added: Member, isLearner: boolean): RpcError | null {
     if (this.#members.has(added.id)) return Errors.MemberExist;
     if (this.#isUrlUsed(added.peerUrls, added.id)) return Errors.PeerURLExist;
-    if (!added.isLearner) return null;
+    if (!isLearner) return null;
     const { learners } = this.confState();
     return learners.length >= this.#maxLearners ? Errors.TooManyLearners : null;
   }

@@ -1,29 +1,32 @@
 // HashKV of a revision, in steps between which requests are served.
 
-import type { Member } from "../server/member.ts";
+import type { Clock } from "../io/io.ts";
 import { HashJob, type KeyValueHash } from "../state/mvcc/hash.ts";
+import type { State } from "../state/state.ts";
 import type { RpcError } from "../wire/status.ts";
+import type { ServerMetrics } from "./server-metrics.ts";
 
 /** Keys or records per step: a few milliseconds. */
 const STEP = 4000;
 
 export function hashKv(
-  member: Member,
+  parts: { readonly clock: Clock; readonly state: State; readonly metrics: ServerMetrics },
   revision: number,
   done: (result: KeyValueHash | RpcError) => void,
 ): void {
-  const job = member.state.hashJob(revision);
+  const { clock, metrics } = parts;
+  const job = parts.state.hashJob(revision);
   if (!(job instanceof HashJob)) {
     done(job);
     return;
   }
-  const beganMs = member.clock.monotonicMs();
+  const beganMs = clock.monotonicMs();
   const step = (): void => {
     if (!job.step(STEP)) {
-      member.clock.endOfTurn(step);
+      clock.endOfTurn(step);
       return;
     }
-    member.metrics.hashKvSeconds.observe((member.clock.monotonicMs() - beganMs) / 1000);
+    metrics.hashKvSeconds.observe((clock.monotonicMs() - beganMs) / 1000);
     done(job.result());
   };
   step();
