@@ -4,6 +4,7 @@
 import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
 import { formatDuration } from "../../base/duration-text.ts";
+import { humanBytes } from "../../base/human-bytes.ts";
 import type { Logger } from "../../base/log.ts";
 import { SERVER_VERSION } from "../../server/options.ts";
 import { retentionNumber } from "./auto-compaction.ts";
@@ -166,26 +167,6 @@ function warnOfSizes(config: EtcdConfig, log: Logger): void {
     "quota-size-bytes": bytes,
     "quota-size": humanBytes(bytes),
   });
-}
-
-/** In powers of 1000 and two digits, as etcd shows sizes: 2.1 GB, 10 MB, 512 B. */
-export function humanBytes(bytes: number): string {
-  const units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
-  let unit = 0;
-  let value = bytes;
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1000;
-    unit++;
-  }
-  if (bytes < 10) return `${bytes} B`;
-  const rounded = Math.floor(value * 10 + 0.5) / 10;
-  return `${rounded < 10 ? rounded.toFixed(1) : halfToEven(rounded)} ${units[unit]}`;
-}
-
-/** 20.5 is 20, as Go prints it; JavaScript would make it 21. */
-function halfToEven(value: number): number {
-  const floor = Math.floor(value);
-  return value - floor === 0.5 ? floor + (floor % 2) : Math.round(value);
 }
 
 function texts(urls: readonly EtcdUrl[]): string[] {

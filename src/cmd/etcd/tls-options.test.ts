@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createSecureContext } from "node:tls";
+import { humanBytes } from "../../base/human-bytes.ts";
 import { defaultInterface } from "./default-host.ts";
-import { humanBytes } from "./start-log.ts";
 import { cipherNames } from "./tls-options.ts";
 
 test("Go's cipher suites are translated, and TLS 1.3 stays possible", () => {
