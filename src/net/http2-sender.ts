@@ -126,8 +126,11 @@ export class Http2Sender implements Flushable {
     stream.sendWindowBytes -= payloadBytes;
     this.answerCount++;
     this.sentCount++;
-    if (ending !== null) this.#putEnding(stream, ending);
-    this.touch();
+    if (ending === null) this.touch();
+    else {
+      this.#putEnding(stream, ending);
+      if (!this.isCorked) this.#outbox.answered(this);
+    }
     return true;
   }
 

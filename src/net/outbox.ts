@@ -1,5 +1,9 @@
 // Connections with unsent output that nobody is about to flush: answers given in a later turn
 // than the request. The server loop flushes once per batch; the end of the turn is the safety net.
+//
+// Answers of a batch come in the order of the requests, so those of one connection mostly lie
+// together. When the next one begins, the one before is flushed: its client goes on while the rest
+// of the batch is applied (measured: put with 100 clients + 10 %, and hardly more writes).
 
 import type { Clock } from "../io/io.ts";
 
@@ -12,6 +16,8 @@ export interface Flushable {
 export class Outbox {
   readonly #clock: Clock;
   #dirty: Flushable[] = [];
+  /** Whose calls were answered last. */
+  #answering: Flushable | null = null;
   #isArmed = false;
 
   constructor(clock: Clock) {
@@ -30,6 +36,17 @@ export class Outbox {
     });
   }
 
+  /** The last byte of an answer is in the connection's output. */
+  answered(connection: Flushable): void {
+    const before = this.#answering;
+    if (before !== connection) {
+      this.#answering = connection;
+      // It stays in the list: flushed again, it has nothing to write.
+      if (before?.isListed) before.flush();
+    }
+    this.add(connection);
+  }
+
   /** For work that must not run inside its caller, before output is flushed. */
   endOfTurn(task: () => void): void {
     this.#clock.endOfTurn(task);
@@ -39,6 +56,7 @@ export class Outbox {
     const dirty = this.#dirty;
     if (dirty.length === 0) return;
     this.#dirty = [];
+    this.#answering = null;
     for (const connection of dirty) {
       connection.isListed = false;
       connection.flush();
