@@ -80,6 +80,35 @@ test("history is asked for again from its start, progress moves it on", async ()
   assert.deepEqual(starts, [5, 5, 31]);
 });
 
+test("fragments come as one answer; half of one is asked for again", async () => {
+  const part = (modRevision: number, fragment: boolean): WatchResponseInit => ({
+    ...event(modRevision),
+    fragment,
+  });
+  const { watcher, starts } = serve([
+    [created(7), part(8, true), part(8, false), part(9, true), LOST],
+    [created(20), part(9, true), part(9, true), part(9, false)],
+  ]);
+  const one = watcher();
+  const counts = [(await one.next())?.events.length, (await one.next())?.events.length];
+  assert.deepEqual(counts, [2, 3]);
+  assert.deepEqual(starts, [0, 9]);
+});
+
+test("a loop over a watcher closes it, and a closed one ends quietly", async () => {
+  const one = serve([[created(1), event(2), event(3)]]).watcher();
+  for await (const { events } of one) {
+    assert.equal(events[0]?.kv?.modRevision, 2);
+    break;
+  }
+  assert.equal(await one.next(), undefined);
+  const other = serve([[created(1)]]).watcher();
+  const next = other.next();
+  await new Promise(setImmediate);
+  other.close();
+  assert.equal(await next, undefined);
+});
+
 test("cancelled by the server: told once, then the end", async () => {
   const { watcher } = serve([[created(9), { canceled: true, compactRevision: 5 }]]);
   const one = watcher(2);

@@ -1,11 +1,13 @@
 // One watcher that outlives its stream: when a member goes away, it goes on at another one with
 // the revision after the last that it has seen, so that nothing is lost and nothing comes twice.
+// Fragments of a revision are put together first: half a revision is nothing to go on from.
 //
 //   open ─► create(nextRevision) ─► created ─► events … ─┐
 //     ▲                                                  │ stream lost
 //     └──────────────── after a pause ◄──────────────────┘        canceled: the end
 
 import { Errors } from "../wire/errors.ts";
+import type { Event } from "../wire/messages/kv.ts";
 import {
   newWatchResponse,
   type WatchRequestInit,
@@ -29,6 +31,10 @@ function isPassing(error: unknown): boolean {
   return error.code === Code.Unavailable || error.code === Code.Internal;
 }
 
+/**
+ * Changes of a key or a range, in order and each once, across lost connections:
+ * `for await (const { events } of client.watcher({ key })) …`. `startRevision` begins in the past.
+ */
 export class Watcher {
   readonly #caller: Caller;
   readonly #create: WatchCreate;
@@ -38,6 +44,7 @@ export class Watcher {
   #isCreated = false;
   #wantsProgress = false;
   #ended = false;
+  #fragments: Event[] = [];
 
   constructor(caller: Caller, create: WatchCreate, options: CallOptions = {}) {
     this.#caller = caller;
@@ -56,15 +63,25 @@ export class Watcher {
         this.#stream ??= await this.#open();
         const response = await this.#stream.next();
         if (response === undefined) this.#stream = undefined;
-        else if (this.#note(response)) return response;
+        else if (this.#isWhole(response) && this.#note(response)) return response;
       } catch (error) {
         this.#stream?.cancel();
         this.#stream = undefined;
+        if (this.#ended) break;
         if (!isPassing(error)) return this.#fail(error);
         await new Promise<void>((resolve) => void this.#caller.clock.after(REOPEN_MS, resolve));
       }
     }
     return undefined;
+  }
+
+  /** All answers, as `next` gives them; leaving the loop closes the watcher. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<WatchResponse, void, undefined> {
+    try {
+      for (let one = await this.next(); one !== undefined; one = await this.next()) yield one;
+    } finally {
+      this.close();
+    }
   }
 
   /** Asks for an answer without events as soon as all is sent that there is. */
@@ -87,16 +104,24 @@ export class Watcher {
 
   async #open(): Promise<Stream> {
     this.#isCreated = false;
+    this.#fragments = [];
     const stream = await new Watch(this.#caller).watch(this.#options);
     stream.send({ createRequest: { ...this.#create, startRevision: this.#nextRevision } });
     return stream;
   }
 
+  #isWhole(response: WatchResponse): boolean {
+    this.#fragments.push(...response.events);
+    if (response.fragment) return false;
+    response.events = this.#fragments;
+    this.#fragments = [];
+    return true;
+  }
+
   /** Whether the answer is for the user. */
   #note(response: WatchResponse): boolean {
     if (response.canceled) {
-      this.#ended = true;
-      this.#stream?.cancel();
+      this.close();
       return true;
     }
     const last = response.events.at(-1)?.kv?.modRevision;

@@ -9,6 +9,7 @@ import { CONTEXT_CANCELED, CONTEXT_DEADLINE_EXCEEDED } from "../../net/grpc-clie
 export class SkippingClock implements Clock {
   #nowMs = 1000;
   #timers: { atMs: number; task: () => void }[] = [];
+  #isScheduled = false;
 
   monotonicMs(): number {
     return this.#nowMs;
@@ -21,7 +22,7 @@ export class SkippingClock implements Clock {
   after(delayMs: number, task: () => void): Timer {
     const timer = { atMs: this.#nowMs + delayMs, task };
     this.#timers.push(timer);
-    setImmediate(() => this.#next());
+    this.#schedule();
     return {
       cancel: () => {
         this.#timers = this.#timers.filter((other) => other !== timer);
@@ -39,7 +40,17 @@ export class SkippingClock implements Clock {
     this.#timers = this.#timers.filter((other) => other !== next);
     this.#nowMs = Math.max(this.#nowMs, next.atMs);
     next.task();
-    if (this.#timers.length > 0) setImmediate(() => this.#next());
+    if (this.#timers.length > 0) this.#schedule();
+  }
+
+  /** One timer for each turn of the event loop: others have theirs between two. */
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.#next();
+    });
   }
 }
 
@@ -55,20 +66,29 @@ export type Answer = (call: FakeCall) => Uint8Array | Promise<Uint8Array>;
 /** Messages of a server stream, for the first message of the client. */
 export type StreamAnswer = (call: FakeCall) => AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
+export interface FakeOptions {
+  readonly isUp?: boolean;
+  readonly stream?: StreamAnswer;
+  /** By which streams come to their deadline. */
+  readonly clock?: Clock;
+}
+
 export class FakeConnection implements Connection {
   readonly calls: FakeCall[] = [];
   readonly #answer: Answer;
   readonly #streamAnswer: StreamAnswer;
+  readonly #clock: Clock | undefined;
   readonly #listeners: (() => void)[] = [];
   #state: ChannelState = "idle";
   lastError = "";
   /** A connection that is to fail stays so until `become("ready")`. */
   readonly isUp: boolean;
 
-  constructor(answer: Answer, options: { isUp?: boolean; stream?: StreamAnswer } = {}) {
+  constructor(answer: Answer, options: FakeOptions = {}) {
     this.#answer = answer;
     this.isUp = options.isUp ?? true;
     this.#streamAnswer = options.stream ?? (() => []);
+    this.#clock = options.clock;
   }
 
   get state(): ChannelState {
@@ -110,6 +130,15 @@ export class FakeConnection implements Connection {
 
   stream(path: string, options: CallOptions): ClientStream {
     let iterator: AsyncIterator<Uint8Array> | Iterator<Uint8Array> | undefined;
+    const ended = new AbortController();
+    const signals = [ended.signal, ...(options.signal === undefined ? [] : [options.signal])];
+    const signal = AbortSignal.any(signals);
+    let timer: Timer | undefined;
+    const late = new Promise<never>((_, reject) => {
+      if (options.timeoutMs === undefined) return;
+      timer = this.#clock?.after(options.timeoutMs, () => reject(CONTEXT_DEADLINE_EXCEEDED));
+    });
+    late.catch(() => {});
     return {
       send: (message) => {
         const call = { path, message, options };
@@ -121,10 +150,13 @@ export class FakeConnection implements Connection {
             : answers[Symbol.iterator]();
       },
       end: () => {},
-      cancel: () => {},
+      cancel: () => {
+        timer?.cancel();
+        ended.abort();
+      },
       next: async () => {
         const step = iterator?.next() ?? { value: undefined, done: true };
-        const { value, done } = await Promise.race([step, aborted(options.signal)]);
+        const { value, done } = await Promise.race([step, aborted(signal), late]);
         return done === true ? undefined : value;
       },
     };
@@ -136,10 +168,10 @@ export class FakeConnection implements Connection {
 }
 
 /** Fails once the call is cancelled. */
-function aborted(signal: AbortSignal | undefined): Promise<never> {
+function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     const cancel = (): void => reject(CONTEXT_CANCELED);
-    if (signal?.aborted === true) cancel();
-    else signal?.addEventListener("abort", cancel, { once: true });
+    if (signal.aborted) cancel();
+    else signal.addEventListener("abort", cancel, { once: true });
   });
 }

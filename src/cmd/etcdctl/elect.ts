@@ -1,7 +1,7 @@
 import { bytes } from "../../client/bytes.ts";
 import type { Caller } from "../../client/caller.ts";
-import { SESSION_TTL_SECONDS } from "../../client/lease-session.ts";
-import { WaitingLine } from "../../client/waiting-line.ts";
+import { observeElection } from "../../client/election.ts";
+import { SESSION_TTL_SECONDS } from "../../client/session.ts";
 import { newRangeResponse } from "../../wire/messages/rpc-kv.ts";
 import type { Body } from "../flags/command.ts";
 import { badArguments } from "./exit.ts";
@@ -14,19 +14,8 @@ async function observe(session: Session, caller: Caller, name: string): Promise<
   const controller = new AbortController();
   const { signal } = controller;
   session.world.interrupted().then(() => controller.abort());
-  const line = new WaitingLine(caller, name);
-  let shown = 0;
-  try {
-    for (;;) {
-      const { header, kv } = await line.first({ signal });
-      if (kv !== undefined && kv.modRevision !== shown) {
-        shown = kv.modRevision;
-        session.show(rangeView({ ...newRangeResponse(), header, kvs: [kv] }));
-      }
-      await line.change(header?.revision ?? 0, { signal });
-    }
-  } catch (error) {
-    if (!signal.aborted) throw error;
+  for await (const { header, kv } of observeElection({ caller }, name, { signal })) {
+    session.show(rangeView({ ...newRangeResponse(), header, kvs: [kv] }));
   }
 }
 

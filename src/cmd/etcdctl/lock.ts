@@ -14,11 +14,11 @@ async function runLocked(
   const result = runProgram(program, {
     ...session.world.environment,
     ETCD_LOCK_KEY: Buffer.from(turn.key).toString(),
-    ETCD_LOCK_REV: String(turn.revision),
+    ETCD_LOCK_REV: String(turn.header.revision),
   });
   await turn.leave();
   // The lease ends by itself, soon: the lock is free already.
-  await turn.lease.close({ revoke: false });
+  turn.lease.orphan();
   if (result.error !== "") throw new Exit(result.code, result.error);
 }
 

@@ -3,7 +3,7 @@
 import type { Caller } from "../../client/caller.ts";
 import { errorText } from "../../client/errors.ts";
 import { Kv } from "../../client/kv.ts";
-import { LeaseSession, SESSION_TTL_SECONDS } from "../../client/lease-session.ts";
+import { Session as LeaseSession, SESSION_TTL_SECONDS } from "../../client/session.ts";
 import { type Turn, WaitingLine } from "../../client/waiting-line.ts";
 import { Exit, ExitCode } from "./exit.ts";
 import { rangeView } from "./get.ts";
@@ -38,11 +38,11 @@ export async function takeTurn(
   const line = new WaitingLine(caller, options.name);
   let lease: LeaseSession | undefined;
   try {
-    lease = await LeaseSession.open(caller, options.ttlSeconds);
+    lease = await LeaseSession.open({ caller }, { ttlSeconds: options.ttlSeconds });
     const turn = await line.join(lease, options.value, { signal: controller.signal });
-    return { ...turn, lease, interrupted, leave: () => line.leave(turn.key) };
+    return { ...turn, lease, interrupted, leave: async () => void (await line.leave(turn)) };
   } catch (error) {
-    await lease?.close({ revoke: true }).catch(() => {});
+    await lease?.close().catch(() => {});
     throw new Exit(ExitCode.Error, errorText(error));
   }
 }
@@ -55,5 +55,5 @@ export async function holdTurn(session: Session, caller: Caller, turn: OwnTurn):
     throw new Exit(ExitCode.Error, "session expired");
   }
   await turn.leave();
-  await turn.lease.close({ revoke: false });
+  turn.lease.orphan();
 }
