@@ -19,6 +19,7 @@ import { DataDir } from "../storage/data-dir.ts";
 import { NO_SNAPSHOT, readLog, validSnapshots, type WalSnapshot } from "../storage/wal/read-log.ts";
 import { Wal, type WalOptions } from "../storage/wal/wal.ts";
 import { decodeMetadata, encodeMetadata } from "../wire/messages/etcdserver.ts";
+import { defragmentAtStart } from "./bootstrap-defrag.ts";
 import { clusterIdOf, memberIdOf } from "./identity.ts";
 import { checkBeginning, checkHasDatabase, checkIsNew, checkRest } from "./log-and-database.ts";
 import { type MemberOptions, minLeaseTtlSeconds, SERVER_VERSION } from "./options.ts";
@@ -69,6 +70,7 @@ export function boot(parts: BootParts): Booted {
     freelistType: options.backendFreelistType,
     onFatal: parts.onFatal,
   });
+  defragmentAtStart(backend, options, log);
   const state = State.open({
     records: backend,
     log,

@@ -1,12 +1,14 @@
 // Carries out scheduled compactions: a slice of the key index, or a batch of records and a commit,
 // then a pause, so that requests hardly notice. What is to be done is decided in `state/`.
 
+import { durationText } from "../base/duration-text.ts";
 import type { Logger } from "../base/log.ts";
 import { Counter, exponentialBounds, Gauge, Histogram } from "../base/metrics.ts";
 import type { Clock, Timer } from "../io/io.ts";
 import type { CompactionJob } from "../state/mvcc/compaction.ts";
 import type { State } from "../state/state.ts";
 import type { Backend } from "../storage/backend.ts";
+import { sizeFields } from "../storage/size-fields.ts";
 
 /** How soon to look again when readers hold their revisions. */
 const BLOCKED_RETRY_MS = 10;
@@ -97,13 +99,15 @@ export class Compactor {
   #end(job: CompactionJob | undefined): void {
     const tookMs = this.#clock.monotonicMs() - this.#beganMs;
     this.metrics.totalMs.observe(tookMs);
-    this.metrics.keys.add(this.#state.compaction.deletedTotal - this.#deletedBefore);
+    const deleted = this.#state.compaction.deletedTotal - this.#deletedBefore;
+    this.metrics.keys.add(deleted);
     this.metrics.lastUnixSeconds.set(Math.floor(this.#clock.wallMs() / 1000));
     this.#log.info("finished scheduled compaction", {
       "compact-revision": job?.revision,
-      took: `${tookMs.toFixed(3)}ms`,
-      "current-db-size-bytes": this.#backend.sizeBytes,
-      "current-db-size-in-use-bytes": this.#backend.sizeInUseBytes,
+      took: durationText(tookMs),
+      "number-of-keys-compacted": deleted,
+      hash: job?.hasher?.result().hash,
+      ...sizeFields(this.#backend.sizeBytes, this.#backend.sizeInUseBytes),
     });
   }
 }

@@ -175,11 +175,13 @@ const LOW_48 = (1n << 48n) - 1n;
 export class Opening {
   readonly state: State;
   readonly #restore: Restore;
+  readonly #log: Logger;
 
   constructor(options: StateOptions, state: State) {
     this.state = state;
     refuseAuthentication(options.records);
     state.leases.restore();
+    this.#log = options.log;
     this.#restore = new Restore(state.mvcc, options.log);
   }
 
@@ -192,7 +194,10 @@ export class Opening {
     if (!this.#restore.step(budget)) return false;
     const { state } = this;
     const unfinished = this.#restore.finish(state.leases, state.leases.exists);
-    if (unfinished !== 0) state.compaction.resume(unfinished);
+    if (unfinished !== 0) {
+      state.compaction.resume(unfinished);
+      this.#log.info("resume scheduled compaction", { "scheduled-compact-revision": unfinished });
+    }
     state.members.restore();
     state.alarms.restore();
     return true;

@@ -18,6 +18,7 @@ import { Batch } from "./batch.ts";
 import type { FreelistType } from "./bolt/free-spans.ts";
 import type { ScanMemory } from "./bolt/scan.ts";
 import { CommitJob, fillFromBatch } from "./commit-job.ts";
+import { defragmentNow } from "./defragment-now.ts";
 import { Defragmentation } from "./defragmentation.ts";
 import { findRecord, forEachEntry, getValue, type RecordVisitor, scanRecords } from "./overlay.ts";
 import { RecordChunks } from "./record-batch.ts";
@@ -270,6 +271,17 @@ export class Backend {
     }
     this.#isDefragmenting = true;
     this.commit(() => this.#startDefragmentation(done));
+  }
+
+  /**
+   * The same at once, at a start: nothing was changed yet, nobody is served.
+   * @throws what the disk throws, or BoltError; then everything is as it was
+   */
+  defragmentNow(): void {
+    const isUnchanged = this.#open.changeCount === 0 && this.#open.records.count === 0;
+    assert(isUnchanged && this.#batches.length === 1, "a defragmentation beside changes");
+    const options = { ...this.#options, metrics: this.metrics, store: this.#store };
+    this.#store = defragmentNow(options);
   }
 
   /** What `bbolt check` would say of the last committed state: nothing. */

@@ -10,6 +10,7 @@
 // start removes; after it the new one, with the same content. An error before the rename leaves
 // everything as it was.
 
+import { durationText } from "../base/duration-text.ts";
 import { latin1Bytes } from "../base/latin1.ts";
 import type { Logger } from "../base/log.ts";
 import type { Clock, Disk } from "../io/io.ts";
@@ -22,6 +23,7 @@ import { encodeMetaPage } from "./bolt/meta.ts";
 import type { Tx } from "./bolt/tx.ts";
 import { CommitJob, type CommitKind, FILL_APPEND, type Filler } from "./commit-job.ts";
 import { Bucket, revisionBytes } from "./schema.ts";
+import { sizeChangeFields, sizeFields } from "./size-fields.ts";
 import { createStore, directoryOf, type Store } from "./store.ts";
 
 /** Of one transaction of the copy: it holds the branch nodes above so many leaves in memory. */
@@ -85,6 +87,7 @@ export class Defragmentation {
   #delta = new Delta();
   #copy: Store | undefined;
   #rounds = 0;
+  #before = { sizeBytes: 0, freeBytes: 0 };
   #isCancelled = false;
   #isWaitingForIdle = false;
 
@@ -99,7 +102,8 @@ export class Defragmentation {
   start(): void {
     const { disk, path, freelistType, log, metrics, store } = this.#options;
     const { sizeBytes, freeBytes } = store.db;
-    log.info("defragmenting", { path, "current-db-size-bytes": sizeBytes, freeBytes });
+    this.#before = { sizeBytes, freeBytes };
+    log.info("defragmenting", { path, ...sizeFields(sizeBytes, sizeBytes - freeBytes) });
     metrics.defragInflight.set(1);
     this.#attempt(() => {
       disk.remove(this.#copyPath);
@@ -244,9 +248,9 @@ export class Defragmentation {
     metrics.defragInflight.set(0);
     metrics.defragSeconds.observe(tookMs / 1000);
     if (error === null) {
-      const sizeBytes = this.#copy!.db.sizeBytes;
-      const took = `${(tookMs / 1000).toFixed(3)}s`;
-      log.info("finished defragmenting", { path, "current-db-size-bytes": sizeBytes, took });
+      const change = sizeChangeFields(this.#before, this.#copy!.db);
+      const took = durationText(tookMs);
+      log.info("finished defragmenting directory", { path, ...change, took });
     }
     done(error);
   }
