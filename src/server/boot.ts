@@ -38,6 +38,8 @@ export interface Booted {
   readonly dataDir: DataDir;
   /** Of the newest snapshot record. */
   readonly snapshotIndex: number;
+  /** Of the cluster that is joined: the log will bring them. */
+  readonly remotes: readonly ClusterMember[];
 }
 
 export interface BootParts {
@@ -91,7 +93,10 @@ export function boot(parts: BootParts): Booted {
   return { ...booted, backend, state, dataDir };
 }
 
-type Agreement = Pick<Booted, "memberId" | "clusterId" | "wal" | "raft" | "snapshotIndex">;
+type Agreement = Pick<
+  Booted,
+  "memberId" | "clusterId" | "wal" | "raft" | "snapshotIndex" | "remotes"
+>;
 
 /** A first start that a crash cut short: nothing was agreed, so it is made again. */
 function wasNeverBegun({ disk, directory }: WalOptions, backend: Backend): boolean {
@@ -119,7 +124,7 @@ function begin(
     "local-member-id": idText(memberId),
     "cluster-id": idText(clusterId),
   });
-  return { memberId, clusterId, wal, raft, snapshotIndex: 0 };
+  return { memberId, clusterId, wal, raft, snapshotIndex: 0, remotes: [] };
 }
 
 function initialMembers(options: MemberOptions): ClusterMember[] {
@@ -159,7 +164,8 @@ function restart(
     "local-member-id": idText(nodeID),
     "commit-index": commit,
   });
-  return { memberId: nodeID, clusterId: clusterID, wal, raft, snapshotIndex: snapshot.index };
+  const snapshotIndex = snapshot.index;
+  return { memberId: nodeID, clusterId: clusterID, wal, raft, snapshotIndex, remotes: [] };
 }
 
 interface Restored {

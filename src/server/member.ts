@@ -6,11 +6,10 @@
 import type { Logger } from "../base/log.ts";
 import type { Clock, Timer, World } from "../io/io.ts";
 import type { Raft, RaftStatus } from "../raft/raft.ts";
-import { type Entry, EntryType, type Ready } from "../raft/ready.ts";
+import type { Entry, Ready } from "../raft/ready.ts";
 import { idText } from "../state/members/member-json.ts";
 import type { Members } from "../state/members/members.ts";
 import type { Mvcc } from "../state/mvcc/mvcc.ts";
-import type { Outcome } from "../state/outcome.ts";
 import type { State } from "../state/state.ts";
 import { WatchableStore } from "../state/watch/watchable-store.ts";
 import type { Backend } from "../storage/backend.ts";
@@ -20,7 +19,6 @@ import type { WalMetrics } from "../storage/wal/wal-metrics.ts";
 import { Errors } from "../wire/errors.ts";
 import { RequestField } from "../wire/internal-raft-request.ts";
 import { HeaderTemplate } from "../wire/kv-responses.ts";
-import { decodeConfChange } from "../wire/messages/raft.ts";
 import {
   AlarmAction,
   type AlarmMember,
@@ -28,14 +26,16 @@ import {
   encodeAlarmRequest,
 } from "../wire/messages/rpc-maintenance.ts";
 import type { RpcError } from "../wire/status.ts";
-import { fieldName } from "./apply-metrics.ts";
+import { Applier } from "./applier.ts";
 import { AutoCompactor } from "./auto-compactor.ts";
 import { type Booted, boot } from "./boot.ts";
 import { Compactor } from "./compactor.ts";
 import { LeaseClock } from "./lease-clock.ts";
 import { LogSnapshots } from "./log-snapshots.ts";
 import { Loop, type LoopHooks } from "./loop.ts";
+import { NO_NETWORK } from "./no-network.ts";
 import { GRPC_OVERHEAD_BYTES, type MemberOptions, requestTimeoutMs } from "./options.ts";
+import { Peers } from "./peers.ts";
 import { Proposals, type Waiter } from "./proposals.ts";
 import { Publisher } from "./publisher.ts";
 import { Reads, type ReadWaiter } from "./reads.ts";
@@ -44,7 +44,8 @@ import { ServerMetrics } from "./server-metrics.ts";
 import { WatchFeed } from "./watch-feed.ts";
 
 export interface MemberParts {
-  readonly world: Pick<World, "clock" | "disk" | "random">;
+  /** Without a network the member is alone. */
+  readonly world: Pick<World, "clock" | "disk" | "random"> & Partial<Pick<World, "network">>;
   readonly log: Logger;
   readonly options: MemberOptions;
   /** Nothing can be relied on any more: the process has to end. */
@@ -79,8 +80,9 @@ export class Member implements LoopHooks {
   readonly #publisher: Publisher;
   readonly #autoCompactor: AutoCompactor;
   readonly #leaseIds: RequestIds;
-  /** The monotonic clock as last read: exact to one applied entry while there is work. */
-  nowMs = 0;
+  readonly #applier: Applier;
+  readonly #peers: Peers;
+  readonly #remotes: Booted["remotes"];
   #tick: Timer | undefined;
   #lastLead = 0n;
   #isRaisingAlarm = false;
@@ -127,10 +129,14 @@ export class Member implements LoopHooks {
     this.watchFeed = this.#newWatchFeed();
     this.leaseClock = this.#newLeaseClock();
     this.#leaseIds = new RequestIds(this.id, this.clock.wallMs());
+    this.#applier = this.#newApplier();
+    this.#remotes = booted.remotes;
+    this.#peers = this.#newPeers();
   }
 
   /** Begins to tick; `onReady` follows. */
   start(): void {
+    this.#peers.start(this.#remotes);
     this.#scheduleTick();
     this.compactor.wake();
     this.#autoCompactor.start();
@@ -215,6 +221,15 @@ export class Member implements LoopHooks {
     return this.backend.appliedIndex;
   }
 
+  /** The monotonic clock as last read: exact to one applied entry while there is work. */
+  get nowMs(): number {
+    return this.#applier.nowMs;
+  }
+
+  set nowMs(nowMs: number) {
+    this.#applier.nowMs = nowMs;
+  }
+
   get pendingProposals(): number {
     return this.#proposals.pendingCount;
   }
@@ -252,6 +267,7 @@ export class Member implements LoopHooks {
     this.#publisher.stop();
     this.watchFeed.stop();
     this.leaseClock.stop();
+    this.#peers.stop();
     this.#proposals.stop();
     this.#reads.stop();
     this.#loop.stop(() => {
@@ -265,8 +281,7 @@ export class Member implements LoopHooks {
   // --- what the loop asks
 
   send(ready: Ready): void {
-    // A cluster of one has nobody to send to; the transport comes with the cluster.
-    if (ready.messages.length > 0) this.log.debug("messages without a transport");
+    this.#peers.send(ready.messages);
   }
 
   news(ready: Ready): void {
@@ -277,6 +292,7 @@ export class Member implements LoopHooks {
       if (ready.softState.role !== "leader") this.leaseClock.demote();
       if (lead !== 0n && lead !== this.#lastLead) {
         this.metrics.leaderChangesSeen.add();
+        this.#peers.leaderChanged();
         this.#reads.leaderChanged();
         this.#proposals.leaderKnown();
         this.#publisher.leaderKnown();
@@ -287,10 +303,7 @@ export class Member implements LoopHooks {
   }
 
   apply(entry: Entry): void {
-    if (entry.type === EntryType.Normal) this.#applyNormal(entry);
-    else if (entry.type === EntryType.ConfChange) this.#applyConfChange(entry);
-    else
-      this.fatal(new Error(`entry ${entry.index} changes the configuration in a way unknown here`));
+    this.#applier.apply(entry);
   }
 
   applied(): void {
@@ -322,65 +335,6 @@ export class Member implements LoopHooks {
     if (voters.length === 1 && voters[0] === this.id) raft.campaign();
   }
 
-  #applyNormal(entry: Entry): void {
-    const beganMs = this.clock.monotonicMs();
-    const outcome = this.state.apply(entry.index, entry.term, entry.data);
-    const nowMs = this.clock.monotonicMs();
-    this.nowMs = nowMs;
-    if (outcome.isReplay) return;
-    this.#observeApply(outcome, entry, nowMs - beganMs);
-    if (entry.data.length === 0) {
-      if (this.#raft.isLeader && entry.term === this.#raft.term) this.leaseClock.promote();
-      this.#reads.firstCommitInTerm();
-      this.#publisher.checkVersion();
-    } else {
-      // So that a member of the older version finds its own version in the snapshot it starts from.
-      if (outcome.field === RequestField.ClusterVersionSet && this.members.downgrade.enabled) {
-        this.#snapshots.saveNow(entry.index, entry.term);
-      }
-      if (outcome.compaction !== null) this.compactor.wake();
-      if (outcome.shouldRaiseNoSpace) this.#raiseNoSpace();
-      this.#proposals.settle(outcome, nowMs);
-    }
-  }
-
-  #observeApply(outcome: Outcome, entry: Entry, tookMs: number): void {
-    const isOk = outcome.error === null;
-    this.metrics.applySeconds.observe(outcome.field, isOk, tookMs / 1000);
-    if (!isOk && outcome.error === Errors.NoSpace) {
-      this.log.error("failed to apply request", {
-        took: `${tookMs.toFixed(3)}ms`,
-        request: `header:<ID:${outcome.idLow48} > ${fieldName(outcome.field)}:<${entry.data.length} bytes>`,
-        error: outcome.error.message,
-      });
-    }
-    if (tookMs < this.options.warningApplyMs) return;
-    this.metrics.slowApply.add();
-    this.log.warn("apply request took too long", {
-      took: `${tookMs.toFixed(3)}ms`,
-      "expected-duration": `${this.options.warningApplyMs}ms`,
-      prefix: "",
-      request: `${fieldName(outcome.field)}:<${entry.data.length} bytes>`,
-    });
-  }
-
-  #applyConfChange(entry: Entry): void {
-    const change = decodeConfChange(entry.data);
-    const outcome = this.state.applyConfChange(entry.index, entry.term, change, (given) =>
-      this.#raft.applyConfChange(given),
-    );
-    if (outcome.isReplay || outcome.error !== null) return;
-    const member = this.members.find(change.nodeId);
-    if (member === undefined) return;
-    this.log.info("added member", {
-      "cluster-id": idText(this.clusterId),
-      "local-member-id": idText(this.id),
-      "added-peer-id": idText(member.id),
-      "added-peer-peer-urls": member.peerUrls,
-      "added-peer-is-learner": member.isLearner,
-    });
-  }
-
   #raiseNoSpace(): void {
     if (this.#isRaisingAlarm || this.state.alarms.isActive(AlarmType.NOSPACE)) return;
     this.#isRaisingAlarm = true;
@@ -404,6 +358,42 @@ export class Member implements LoopHooks {
       this.#reads.expire();
       this.#loop.wake();
       this.#scheduleTick();
+    });
+  }
+
+  #newApplier(): Applier {
+    const { clock, log, metrics, options, state, compactor, leaseClock } = this;
+    return new Applier({
+      ...{ clock, log, metrics, state, compactor, leaseClock },
+      warningApplyMs: options.warningApplyMs,
+      raft: this.#raft,
+      proposals: this.#proposals,
+      reads: this.#reads,
+      publisher: this.#publisher,
+      snapshots: this.#snapshots,
+      raiseNoSpace: () => this.#raiseNoSpace(),
+      membershipChanged: (outcome) => this.#peers.changed(outcome),
+      fatal: (error) => this.fatal(error),
+    });
+  }
+
+  #newPeers(): Peers {
+    const { clock, log, metrics, members, options, clusterId } = this;
+    return new Peers({
+      ...{ clock, log, metrics, members, clusterId },
+      network: this.#parts.world.network ?? NO_NETWORK,
+      raft: this.#raft,
+      memberId: this.id,
+      tickMs: options.tickMs,
+      ownUrls: options.initialCluster.get(options.name) ?? [],
+      wake: this.#loop.wake,
+      receiveSnapshot: () => {
+        throw new Error("snapshots are not received yet");
+      },
+      sendSnapshot: ({ to }) => this.#raft.reportSnapshot(to, false),
+      snapshotSent: (to, isOk) => this.#raft.reportSnapshot(to, isOk),
+      answer: (_, answer) => answer({ status: 404, headers: {}, body: new Uint8Array(0) }),
+      onRemoved: () => {},
     });
   }
 
