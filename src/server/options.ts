@@ -2,7 +2,26 @@
 
 import type { AutoCompaction } from "./auto-compactor.ts";
 
-export interface MemberOptions {
+/** What a member does for its cluster. What is left out is as in `DEFAULT_DUTIES`. */
+export interface DutyOptions {
+  /** Changes of the membership that would lose the quorum are refused. */
+  readonly strictReconfigCheck: boolean;
+  /** Between two comparisons of the members' data by the leader; 0: none. */
+  readonly corruptCheckMs: number;
+  /** Between two comparisons of the hashes of compactions; 0: none. */
+  readonly compactHashCheckMs: number;
+  /** Between two looks whether a downgrade is done; 0: none. */
+  readonly downgradeCheckMs: number;
+}
+
+export const DEFAULT_DUTIES: DutyOptions = {
+  strictReconfigCheck: true,
+  corruptCheckMs: 0,
+  compactHashCheckMs: 0,
+  downgradeCheckMs: 5000,
+};
+
+export interface MemberOptions extends Partial<DutyOptions> {
   readonly name: string;
   readonly dataDir: string;
   /** undefined: `<dataDir>/member/wal`. */
