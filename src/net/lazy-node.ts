@@ -10,6 +10,10 @@ export function nodeHttp(): typeof import("node:http") {
   return load("node:http");
 }
 
+export function nodeHttps(): typeof import("node:https") {
+  return load("node:https");
+}
+
 export function nodeTls(): typeof import("node:tls") {
   return load("node:tls");
 }

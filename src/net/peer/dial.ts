@@ -1,0 +1,40 @@
+// A connection to a peer URL: http, https, unix, unixs.
+
+import { connect, type Socket } from "node:net";
+import { nodeTls } from "../lazy-node.ts";
+import { parseListenUrl } from "../listen-url.ts";
+import type { PeerTls } from "./peer-tls.ts";
+
+/** As Go's dialer: finds peers that vanished without a word. */
+export const KEEPALIVE_MS = 30_000;
+
+export interface PeerAddress {
+  readonly isSecure: boolean;
+  /** Of a socket file, or null. */
+  readonly path: string | null;
+  readonly host: string;
+  readonly port: number;
+  /** "127.0.0.1:2380", for headers and logs. */
+  readonly text: string;
+}
+
+/** @throws Error for what is no peer URL */
+export function peerAddress(url: string): PeerAddress {
+  const { isSecure, path, host, port } = parseListenUrl(url);
+  const printed = host.includes(":") ? `[${host}]` : host;
+  return { isSecure, path, host, port, text: path ?? `${printed}:${port}` };
+}
+
+/** `onReady` once, when bytes can be sent. Errors come as the socket's "error". */
+export function dial(address: PeerAddress, tls: PeerTls | undefined, onReady: () => void): Socket {
+  const { host, port, path } = address;
+  const common = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEPALIVE_MS };
+  const where = path === null ? { host, port } : { path };
+  if (!address.isSecure) return connect({ ...common, ...where }, onReady);
+  const socket = nodeTls().connect({ ...common, ...where, ...tls?.clientOptions(host) }, () => {
+    const error = tls?.checkServer(socket) ?? null;
+    if (error === null) onReady();
+    else socket.destroy(error);
+  });
+  return socket;
+}

@@ -1,0 +1,93 @@
+// Transports on 127.0.0.1 for tests.
+
+import { type Logger, silentLogger } from "../../../base/log.ts";
+import { NodeClock } from "../../../io/node-clock.ts";
+import { bindAll } from "../../listener.ts";
+import type { PeerTimeouts } from "../peer-context.ts";
+import type { PeerTlsOptions } from "../peer-tls-options.ts";
+import { PeerTransport } from "../transport.ts";
+import { RecordingHandlers } from "./recording-handlers.ts";
+
+export const CLUSTER_ID = 0xabcdef0123456789n;
+
+export interface Node {
+  readonly id: bigint;
+  readonly url: string;
+  readonly transport: PeerTransport;
+  readonly handlers: RecordingHandlers;
+}
+
+export interface NodeOptions {
+  readonly clusterId?: bigint;
+  readonly timeouts?: Partial<PeerTimeouts>;
+  readonly tls?: PeerTlsOptions;
+  readonly log?: Logger;
+  readonly change?: (handlers: RecordingHandlers) => void;
+}
+
+export async function startNode(
+  id: bigint,
+  port: number,
+  options: NodeOptions = {},
+): Promise<Node> {
+  const url = `${options.tls === undefined ? "http" : "https"}://127.0.0.1:${port}`;
+  const listeners = await bindAll([url]);
+  const transport = new PeerTransport({
+    clock: new NodeClock(),
+    log: options.log ?? silentLogger,
+    listeners,
+    timeouts: options.timeouts ?? {},
+    tls: options.tls,
+  });
+  const handlers = new RecordingHandlers(id, options.clusterId ?? CLUSTER_ID);
+  handlers.urls = [url];
+  options.change?.(handlers);
+  transport.listen(handlers);
+  return { id, url, transport, handlers };
+}
+
+/** Both know each other. */
+export function introduce(a: Node, b: Node): void {
+  a.transport.addPeer(b.id, [b.url]);
+  b.transport.addPeer(a.id, [a.url]);
+}
+
+/** A log that is kept, and that tests can wait for. */
+export class RecordingLog implements Logger {
+  readonly lines: { level: string; message: string; fields: Record<string, unknown> }[] = [];
+  readonly #waiting: { text: string; go: () => void }[] = [];
+
+  debug(message: string, fields = {}): void {
+    this.#add("debug", message, fields);
+  }
+
+  info(message: string, fields = {}): void {
+    this.#add("info", message, fields);
+  }
+
+  warn(message: string, fields = {}): void {
+    this.#add("warn", message, fields);
+  }
+
+  error(message: string, fields = {}): void {
+    this.#add("error", message, fields);
+  }
+
+  named(): Logger {
+    return this;
+  }
+
+  has(text: string): boolean {
+    return this.lines.some((line) => line.message.includes(text));
+  }
+
+  until(text: string): Promise<void> {
+    if (this.has(text)) return Promise.resolve();
+    return new Promise((go) => this.#waiting.push({ text, go }));
+  }
+
+  #add(level: string, message: string, fields: Record<string, unknown>): void {
+    this.lines.push({ level, message, fields });
+    for (const { text, go } of this.#waiting) if (message.includes(text)) go();
+  }
+}

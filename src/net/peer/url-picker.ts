@@ -1,0 +1,24 @@
+// Which of a peer's URLs is used. All its links use the same; a failure moves all to the next.
+
+export class UrlPicker {
+  #urls: readonly string[];
+  #picked = 0;
+
+  constructor(urls: readonly string[]) {
+    this.#urls = urls;
+  }
+
+  update(urls: readonly string[]): void {
+    this.#urls = urls;
+    this.#picked = 0;
+  }
+
+  pick(): string {
+    return this.#urls[this.#picked]!;
+  }
+
+  /** Only who saw the present one fail moves on: four failures at once are one. */
+  unreachable(url: string): void {
+    if (url === this.#urls[this.#picked]) this.#picked = (this.#picked + 1) % this.#urls.length;
+  }
+}
