@@ -3,6 +3,7 @@
 // (etcd.io/docs/v3.6/downgrades).
 
 import type { Member } from "../server/member.ts";
+import { minorOf } from "../server/version-monitor.ts";
 import { Errors } from "../wire/errors.ts";
 import { RequestField } from "../wire/internal-raft-request.ts";
 import { encodeDowngradeInfoSetRequest } from "../wire/messages/membership.ts";
@@ -39,10 +40,15 @@ export function downgradeMethod(member: Member): Method {
 function run(member: Member, call: UnaryCall, action: number, version: string): void {
   const { clusterVersion, downgrade } = member.members;
   const answer = (): void =>
-    send(call, encoder, { header: member.headerAt(), version: clusterVersion ?? "" });
+    send(call, encoder, { header: member.headerAt(), version: minorOf(clusterVersion ?? "") });
   if (action === DowngradeAction.CANCEL) {
-    if (!downgrade.enabled) call.fail(Errors.NoInflightDowngrade);
-    else setDowngrade(member, call, { enabled: false, ver: "" }, answer);
+    // etcd tells its log, not its client, that there was nothing to cancel.
+    if (downgrade.enabled) setDowngrade(member, call, { enabled: false, ver: "" }, answer);
+    else {
+      const error = Errors.NoInflightDowngrade.message;
+      member.log.warn("failed to cancel downgrade", { error });
+      answer();
+    }
     return;
   }
   if (action !== DowngradeAction.VALIDATE && action !== DowngradeAction.ENABLE) {
@@ -50,10 +56,17 @@ function run(member: Member, call: UnaryCall, action: number, version: string): 
     return;
   }
   const target = checkedTarget(version, clusterVersion);
-  if (target instanceof RpcError) call.fail(target);
-  else if (downgrade.enabled) call.fail(Errors.DowngradeInProcess);
+  if (target instanceof RpcError) refuse(member, call, action, target);
+  else if (downgrade.enabled) refuse(member, call, action, Errors.DowngradeInProcess);
   else if (action === DowngradeAction.VALIDATE) answer();
   else setDowngrade(member, call, { enabled: true, ver: target }, answer);
+}
+
+function refuse(member: Member, call: UnaryCall, action: number, error: RpcError): void {
+  if (action === DowngradeAction.ENABLE) {
+    member.log.warn("reject downgrade request", { error: error.message });
+  }
+  call.fail(error);
 }
 
 /** "3.6.0" of "3.6" or "3.6.5", when it is one minor below the cluster's. */
@@ -73,9 +86,7 @@ function setDowngrade(
   answer: () => void,
 ): void {
   const body = encodeDowngradeInfoSetRequest(request);
-  const waiter = new ProposalAnswer(call, () => {
-    answer();
-    member.downgradeChanged();
-  });
+  // The version of the cluster follows when its monitor looks again.
+  const waiter = new ProposalAnswer(call, answer);
   member.propose(RequestField.DowngradeInfoSet, body, 0, body.length, waiter);
 }

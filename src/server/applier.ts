@@ -73,6 +73,7 @@ export class Applier {
       this.#parts.publisher.checkVersion();
       return;
     }
+    if (outcome.field === RequestField.ClusterVersionSet) this.#parts.publisher.followVersion();
     // So that a member of the older version finds its own version in the snapshot it starts from.
     if (outcome.field === RequestField.ClusterVersionSet && state.members.downgrade.enabled) {
       this.#parts.snapshots.saveNow(entry.index, entry.term);

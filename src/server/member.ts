@@ -29,6 +29,7 @@ import type { RpcError } from "../wire/status.ts";
 import { Applier } from "./applier.ts";
 import { AutoCompactor } from "./auto-compactor.ts";
 import { type Booted, boot } from "./boot.ts";
+import { ClusterDuties } from "./cluster-duties.ts";
 import { Compactor } from "./compactor.ts";
 import { LeaseClock } from "./lease-clock.ts";
 import { LogSnapshots } from "./log-snapshots.ts";
@@ -70,6 +71,8 @@ export class Member implements LoopHooks {
   readonly watch: WatchableStore;
   readonly watchFeed: WatchFeed;
   readonly leaseClock: LeaseClock;
+  /** Changes of the membership, peers' questions, corruption checks. */
+  readonly duties: ClusterDuties;
   readonly #parts: MemberParts;
   readonly #wal: Wal;
   readonly #raft: Raft;
@@ -131,6 +134,7 @@ export class Member implements LoopHooks {
     this.#leaseIds = new RequestIds(this.id, this.clock.wallMs());
     this.#applier = this.#newApplier();
     this.#remotes = booted.remotes;
+    this.duties = this.#newDuties();
     this.#peers = this.#newPeers();
   }
 
@@ -140,6 +144,7 @@ export class Member implements LoopHooks {
     this.#scheduleTick();
     this.compactor.wake();
     this.#autoCompactor.start();
+    this.duties.start();
     this.#loop.wake();
     this.#campaignIfAlone();
   }
@@ -246,11 +251,6 @@ export class Member implements LoopHooks {
     return this.#raft.status();
   }
 
-  /** The version of the cluster may have to follow. */
-  downgradeChanged(): void {
-    this.#publisher.checkVersion();
-  }
-
   /** Pins the database as it is now. */
   snapshot(ready: (snapshot: BackendSnapshot) => void): void {
     this.backend.snapshot(ready);
@@ -268,6 +268,7 @@ export class Member implements LoopHooks {
     this.watchFeed.stop();
     this.leaseClock.stop();
     this.#peers.stop();
+    this.duties.stop();
     this.#proposals.stop();
     this.#reads.stop();
     this.#loop.stop(() => {
@@ -308,12 +309,14 @@ export class Member implements LoopHooks {
 
   applied(): void {
     this.#reads.applied();
+    this.duties.applied();
     this.#snapshots.applied(this.backend.appliedIndex, this.#raft.term);
     this.watchFeed.applied();
     this.#parts.onAnswered();
   }
 
   advanced(): void {
+    this.duties.advanced();
     if (!this.hasLeader) this.#campaignIfAlone();
   }
 
@@ -356,6 +359,7 @@ export class Member implements LoopHooks {
       this.#raft.tick();
       this.#proposals.expire();
       this.#reads.expire();
+      this.duties.expire();
       this.#loop.wake();
       this.#scheduleTick();
     });
@@ -372,8 +376,25 @@ export class Member implements LoopHooks {
       publisher: this.#publisher,
       snapshots: this.#snapshots,
       raiseNoSpace: () => this.#raiseNoSpace(),
-      membershipChanged: (outcome) => this.#peers.changed(outcome),
+      membershipChanged: (outcome) => {
+        this.#peers.changed(outcome);
+        this.duties.changed(outcome);
+      },
       fatal: (error) => this.fatal(error),
+    });
+  }
+
+  #newDuties(): ClusterDuties {
+    const { clock, log, metrics, state, options, clusterId, leaseClock } = this;
+    return new ClusterDuties({
+      ...{ clock, log, metrics, state, options, clusterId, leaseClock },
+      memberId: this.id,
+      raft: this.#raft,
+      network: this.#parts.world.network ?? NO_NETWORK,
+      proposals: this.#proposals,
+      confirmRead: (waiter) => this.confirmRead(waiter),
+      storageVersion: () => this.storageVersion,
+      wake: this.#loop.wake,
     });
   }
 
@@ -392,7 +413,7 @@ export class Member implements LoopHooks {
       },
       sendSnapshot: ({ to }) => this.#raft.reportSnapshot(to, false),
       snapshotSent: (to, isOk) => this.#raft.reportSnapshot(to, isOk),
-      answer: (_, answer) => answer({ status: 404, headers: {}, body: new Uint8Array(0) }),
+      answer: (request, answer) => this.duties.answer(request, answer),
       onRemoved: () => {},
     });
   }
@@ -432,6 +453,7 @@ export class Member implements LoopHooks {
       memberId: this.id,
       clusterId: this.clusterId,
       proposals: this.#proposals,
+      network: this.#parts.world.network ?? NO_NETWORK,
       isLeader: () => this.#raft.isLeader,
       onPublished: this.#parts.onReady,
     });
