@@ -59,21 +59,28 @@ export class HealthChecks {
     const isSerializable = request.query.get("serializable") === "true";
     const reason = await this.#unhealthyReason(excluded, isSerializable);
     if (reason === "") this.successes.add();
-    else {
-      this.failures.add();
-      this.#log.warn("serving /health false", { reason });
-    }
+    else this.failures.add();
     const body = JSON.stringify({ health: String(reason === ""), reason });
+    if (reason !== "") this.#log.warn("/health error", { output: body, "status-code": 503 });
     return reason === "" ? { status: 200, headers: [], body } : plainText(503, `${body}\n`);
   }
 
   async #unhealthyReason(excluded: string[], isSerializable: boolean): Promise<string> {
-    for (const { alarm } of this.#member.alarms) {
-      if (!excluded.includes(alarmName(alarm))) return `ALARM ${alarmName(alarm)}`;
+    for (const { alarm, memberID } of this.#member.alarms) {
+      const name = alarmName(alarm);
+      if (excluded.includes(name)) continue;
+      const fields = { alarm: `memberID:${memberID} alarm:${name}` };
+      this.#log.warn("serving /health false due to an alarm", fields);
+      return `ALARM ${name}`;
     }
-    if (!isSerializable && !this.#member.hasLeader) return "RAFT NO LEADER";
+    if (!isSerializable && !this.#member.hasLeader) {
+      this.#log.warn("serving /health false; no leader");
+      return "RAFT NO LEADER";
+    }
     const error = await readable(this.#member, !isSerializable);
-    return error === null ? "" : `RANGE ERROR:${error}`;
+    if (error === null) return "";
+    this.#log.warn("serving /health false; Range fails", { error });
+    return `RANGE ERROR:${error}`;
   }
 
   async #several(request: HttpRequest, kind: string, names: string[]): Promise<HttpResponse> {
@@ -94,8 +101,10 @@ export class HealthChecks {
       }
     }
     if (hasFailed) {
-      this.#log.warn(`${kind} failed`, { reason: lines.join("") });
-      return plainText(503, `${lines.join("")}${kind} check failed\n`);
+      const reason = lines.join("");
+      const fields = { path: request.path, reason, "status-code": 503 };
+      this.#log.error("Health check error", fields);
+      return plainText(503, `${reason}\n`);
     }
     return plainText(200, request.query.has("verbose") ? `${lines.join("")}ok\n` : "ok\n");
   }

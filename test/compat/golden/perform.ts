@@ -8,6 +8,7 @@ import { changeFile } from "./change-file.ts";
 import { listFiles, listTree } from "./list-files.ts";
 import { assertFree, chooseIdentity, type Identity, Member } from "./member.ts";
 import { Normaliser } from "./normalise.ts";
+import { prepareHttp } from "./prepare-http.ts";
 import { performHttp } from "./run-http.ts";
 import { type Programs, runProgram, type Setting } from "./run-program.ts";
 import { type Item, type Step, splitWords } from "./transcript.ts";
@@ -66,7 +67,9 @@ class Stage {
     else if (verb === "stop") await this.#stop();
     else if (verb === "hide") this.#normaliser.hidesHashes = true;
     else if (verb === "show") this.#normaliser.hidesHashes = false;
-    else if (verb === "etcdctl" || verb === "etcdutl") await this.#quietly(text, []);
+    else if (verb === "post" || verb === "put-until-refused") {
+      await prepareHttp(this.#setting.clientPort, verb, words);
+    } else if (verb === "etcdctl" || verb === "etcdutl") await this.#quietly(text, []);
     else if (verb === "puts") {
       const puts = words.map((word) => `| put ${word.replace("=", " ")}`);
       await this.#quietly("etcdctl txn", ["stdin:", "|", ...puts, "|", "|"]);
