@@ -12,7 +12,7 @@
 import { Bucket, MetaKey, revisionBytes } from "../../storage/schema.ts";
 import { Errors } from "../../wire/errors.ts";
 import type { RpcError } from "../../wire/status.ts";
-import { Hasher, isRecordKept, type StoredHashes } from "./hash.ts";
+import { Hasher, isRecordKept, keyOfRecord, type StoredHashes } from "./hash.ts";
 import { Kept } from "./kept.ts";
 import type { Mvcc } from "./mvcc.ts";
 
@@ -98,6 +98,11 @@ export class Compaction {
     this.#add(new CompactionJob(revision, this.#mvcc.compactRevision, false));
   }
 
+  /** What was scheduled is part of other records now; who waits for it need not. */
+  forget(): void {
+    for (const job of this.#jobs.splice(0)) job.done();
+  }
+
   step(): CompactionStep {
     const job = this.#jobs[0];
     if (job === undefined) return "idle";
@@ -135,6 +140,12 @@ export class Compaction {
     job.hasher = new Hasher(job.previous, job.revision, job.keptCount === 0);
   }
 
+  #subtract(tombstone: boolean, bytes: Uint8Array, start: number, end: number): void {
+    const { index, space } = this.#mvcc;
+    const key = keyOfRecord(bytes, start, end);
+    space.compacted(index.findText(key), key, tombstone, end - start);
+  }
+
   /** One batch; true when it was the last. A full batch is never the last. */
   #compactRecords(job: CompactionJob): boolean {
     const kept = job.kept!;
@@ -146,7 +157,10 @@ export class Compaction {
       if (main > job.revision) return false;
       const isKept = isRecordKept(kept, main, sub, bytes, start, end);
       hasher.add(main, sub, tombstone, bytes, start, end, isKept);
-      if (!isKept) doomed.push({ main, sub, tombstone });
+      if (!isKept) {
+        doomed.push({ main, sub, tombstone });
+        this.#subtract(tombstone, bytes, start, end);
+      }
       job.fromMain = main;
       job.fromSub = sub + 1;
       return ++count < this.#batchLimit;

@@ -12,7 +12,7 @@
 // revision 0 leaves an entry for revision 0, which is then the answer for "now" as well.
 
 import { crc32c } from "../../base/crc32c.ts";
-import { latin1Bytes } from "../../base/latin1.ts";
+import { latin1, latin1Bytes } from "../../base/latin1.ts";
 import { Bucket, TOMBSTONE_BYTES, writeRevision } from "../../storage/schema.ts";
 import { Errors } from "../../wire/errors.ts";
 import { Reader } from "../../wire/protobuf/reader.ts";
@@ -204,9 +204,24 @@ export function isRecordKept(
   start: number,
   end: number,
 ): boolean {
-  // The key is the first field; a record without one has the empty key.
-  if (start === end || bytes[start] !== KEY_TAG) return kept.has(bytes, start, start, main, sub);
+  const keyEnd = findKey(bytes, start, end);
+  return kept.has(bytes, foundKeyStart, keyEnd, main, sub);
+}
+
+/** The key inside an encoded KeyValue, as text. */
+export function keyOfRecord(bytes: Uint8Array, start: number, end: number): string {
+  const keyEnd = findKey(bytes, start, end);
+  return latin1(bytes, foundKeyStart, keyEnd);
+}
+
+let foundKeyStart = 0;
+
+/** The key is the first field; a record without one has the empty key. Returns its end. */
+function findKey(bytes: Uint8Array, start: number, end: number): number {
+  foundKeyStart = start;
+  if (start === end || bytes[start] !== KEY_TAG) return start;
   reader.reset(bytes, start + 1, end);
   const length = reader.length();
-  return kept.has(bytes, reader.at, reader.at + length, main, sub);
+  foundKeyStart = reader.at;
+  return foundKeyStart + length;
 }

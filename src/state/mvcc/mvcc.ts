@@ -17,6 +17,7 @@ import { Errors } from "../../wire/errors.ts";
 import { sizeKeyValueOf, writeKeyValueOf } from "../../wire/key-value.ts";
 import { sizeUint32, writeUint32 } from "../../wire/protobuf/writer.ts";
 import type { RpcError } from "../../wire/status.ts";
+import { SpaceAccount } from "../accounting/space-account.ts";
 import { Changes, type ChangesHook } from "./changes.ts";
 import type { KeyIndex } from "./key-index.ts";
 import type { KeyValueList } from "./key-value-list.ts";
@@ -47,6 +48,8 @@ export class MvccMetrics {
 export class Mvcc {
   readonly records: RecordStore;
   readonly metrics: MvccMetrics = new MvccMetrics();
+  /** What each part of the key space holds. */
+  readonly space: SpaceAccount = new SpaceAccount();
   index: KeyIndex;
   /** The last revision whose changes are visible to all. */
   currentRevision = 1;
@@ -87,6 +90,14 @@ export class Mvcc {
     return revision > 0 && revision < this.compactRevision ? Errors.Compacted : null;
   }
 
+  /** As if it were new: the records are about to be read again, into `index`. */
+  forget(index: KeyIndex): void {
+    assert(!this.#isWriting && this.pins === 0, "nobody is at work on what is forgotten");
+    this.index = index;
+    this.currentRevision = 1;
+    this.compactRevision = -1;
+  }
+
   begin(): void {
     assert(!this.#isWriting, "one transaction at a time");
     this.#isWriting = true;
@@ -125,7 +136,10 @@ export class Mvcc {
     const previousMain = existed ? history.foundMain : 0;
     const previousSub = existed ? history.foundSub : 0;
     if (slot >= 0) index.putSlot(slot, main, sub);
-    else slot = index.put(keyBytes, keyStart, keyEnd, main, sub);
+    else {
+      slot = index.put(keyBytes, keyStart, keyEnd, main, sub);
+      this.space.added(slot, index.keyOf(slot));
+    }
 
     const keyLength = keyEnd - keyStart;
     const valueLength = valueEnd - valueStart;
@@ -139,6 +153,7 @@ export class Mvcc {
     );
     changes.push(target, start, end, slot, false);
     if (existed) changes.replaced(previousMain, previousSub);
+    this.space.put(slot, size, lease, index);
     if (lease !== 0n || (existed && this.#leases.isAnyAttached)) this.#leases.attach(slot, lease);
     this.metrics.puts.value++;
     this.metrics.putBytes.value += keyLength + valueLength;
@@ -195,6 +210,7 @@ export class Mvcc {
     }
     changes.push(target, start, start + size, slot, true);
     changes.replaced(previousMain, previousSub);
+    this.space.deleted(slot, size);
     if (this.#leases.isAnyAttached) this.#leases.detach(slot);
     return true;
   }

@@ -79,7 +79,10 @@ export class Restore {
     record.tombstone = tombstone;
     record.created = view.createRevision;
     record.version = view.version;
-    const slot = this.#mvcc.index.restore(bytes, view.keyStart, view.keyEnd, record);
+    const { index, space } = this.#mvcc;
+    const slot = index.restore(bytes, view.keyStart, view.keyEnd, record);
+    if (slot >= space.slotCount) space.added(slot, index.keyOf(slot));
+    space.restored(slot, tombstone, end - start);
     if (view.lease !== 0n) this.#leases.set(slot, view.lease);
     else if (this.#leases.size > 0) this.#leases.delete(slot);
     this.#mvcc.currentRevision = main;
