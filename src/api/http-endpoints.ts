@@ -1,13 +1,11 @@
-// The plain HTTP endpoints: of the client port (health, version, metrics, debug) and the few of
-// the peer port that need no raft transport.
+// The plain HTTP endpoints of the client port: health, version, metrics, debug.
 
 import type { Member } from "../server/member.ts";
 import { SERVER_VERSION } from "../server/options.ts";
-import { encodeMember, idText } from "../state/members/member-json.ts";
 import type { HttpHandler, HttpRequest, HttpResponse } from "../wire/rpc.ts";
 import { type Metric, renderMetrics } from "./exposition.ts";
 import type { HealthChecks } from "./health-checks.ts";
-import { json, methodNotAllowed, notFound, plainText } from "./http-answers.ts";
+import { json, methodNotAllowed, notFound } from "./http-answers.ts";
 import { raftStatus } from "./raft-status.ts";
 
 /** What only the process knows; given by `cmd/`. */
@@ -70,45 +68,6 @@ function redirect(request: HttpRequest, location: string): HttpResponse {
 export function metricsHttpHandler(health: HealthChecks, metrics: readonly Metric[]): HttpHandler {
   return (request) =>
     request.path === "/metrics" ? metricsAnswer(metrics) : health.handle(request);
-}
-
-export function peerHttpHandler(member: Member, nowRfc3339: () => string): HttpHandler {
-  const clusterId = idText(member.clusterId);
-  return (request: HttpRequest): HttpResponse | undefined => {
-    switch (request.path) {
-      case "/version":
-        return version(member);
-      case "/members":
-        return withCluster(json(`[${membersJson(member)}]\n`), clusterId);
-      case "/raft/probing": {
-        const body = `{"OK":true,"Now":"${nowRfc3339()}"}\n`;
-        return { status: 200, headers: [], body };
-      }
-      case "/raft":
-        return request.method === "POST" ? undefined : methodNotAllowed("POST");
-      case "/downgrade/enabled": {
-        const enabled = member.members.downgrade.enabled;
-        const headers = [["Content-Type", "text/plain"]] as const;
-        return withCluster({ status: 200, headers, body: String(enabled) }, clusterId);
-      }
-      case "/members/hashkv":
-        return plainText(400, "error unmarshalling request\n");
-      default:
-        return notFound();
-    }
-  };
-}
-
-function membersJson(member: Member): string {
-  const decoder = new TextDecoder();
-  return member.members
-    .all()
-    .map((one) => decoder.decode(encodeMember(one)))
-    .join(",");
-}
-
-function withCluster(answer: HttpResponse, clusterId: string): HttpResponse {
-  return { ...answer, headers: [...answer.headers, ["X-Etcd-Cluster-Id", clusterId]] };
 }
 
 function version(member: Member): HttpResponse {

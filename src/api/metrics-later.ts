@@ -1,6 +1,6 @@
 // Metrics of parts that are not built yet.
 
-import { Counter, exponentialBounds, Family, Gauge, Histogram } from "../base/metrics.ts";
+import { Counter, exponentialBounds, Gauge, Histogram } from "../base/metrics.ts";
 import type { Metric } from "./exposition.ts";
 import { counters, gauges, histograms } from "./metric-rows.ts";
 
@@ -12,8 +12,6 @@ export function laterMetrics(): Metric[] {
   const gauge = (name: string): Metric => gauges({ [name]: [NOT_YET, new Gauge()] })[0]!;
   const histogram = (name: string, bounds: number[]): Metric =>
     histograms({ [name]: [NOT_YET, new Histogram(bounds)] })[0]!;
-  const labelled = (name: string, labels: string[]): Metric =>
-    gauges({ [name]: [NOT_YET, new Family(labels, () => new Gauge())] })[0]!;
   const milliseconds = exponentialBounds(0.001, 2, 14);
   return [
     gauge("etcd_debugging_auth_revision"),
@@ -25,7 +23,6 @@ export function laterMetrics(): Metric[] {
     gauge("etcd_grpc_proxy_cache_misses_total"),
     counter("etcd_grpc_proxy_events_coalescing_total"),
     counter("etcd_grpc_proxy_watchers_coalescing_total"),
-    labelled("etcd_network_known_peers", ["Local", "Remote"]),
     counter("etcd_server_learner_promote_successes"),
     histogram("etcd_snap_db_fsync_duration_seconds", milliseconds),
     histogram("etcd_snap_db_save_total_duration_seconds", exponentialBounds(0.1, 2, 10)),

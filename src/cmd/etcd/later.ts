@@ -4,14 +4,12 @@
 import type { EtcdConfig } from "./config.ts";
 import { FEATURE_GATES, type FeatureGate, gateEnabled } from "./feature-gates.ts";
 import { FLAGS, type FlagValues } from "./flag-table.ts";
-import { parseClusterUrls } from "./urls.ts";
 
 /**
  * Gates that stay as they are for now. TxnModeWriteWithSharedBuffer, FastLeaseKeepAlive (it is
  * fast without) and LeaseCheckpointPersist (for databases of etcd 3.5) have no effect to miss.
  */
 const FIXED_GATES: Readonly<Partial<Record<FeatureGate, string>>> = {
-  CompactHashCheck: "corruption checks between members come with clusters",
   InitialCorruptCheck: "corruption checks between members come with clusters",
   PriorityRequest: "it comes later",
   SetMemberLocalAddr: "connections between members come with clusters",
@@ -72,20 +70,5 @@ function refusedCluster(config: EtcdConfig): string | undefined {
       "joining a cluster of several members comes later"
     );
   }
-  if (membersOf(config.initialCluster) > 1) {
-    return (
-      `--initial-cluster=${config.initialCluster} is not supported in this version: ` +
-      "clusters of several members come later"
-    );
-  }
   return undefined;
-}
-
-/** 0 when the text is faulty: that is told when the cluster is set up. */
-function membersOf(initialCluster: string): number {
-  try {
-    return parseClusterUrls(initialCluster).size;
-  } catch {
-    return 0;
-  }
 }

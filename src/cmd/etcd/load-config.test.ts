@@ -372,10 +372,8 @@ const refused: readonly string[][] = [
   ["--corrupt-check-time=1h"],
   ["--memory-mlock"],
   ["--force-new-cluster"],
-  ["--feature-gates=CompactHashCheck=true"],
   ["--feature-gates=AllAlpha=true"],
   ["--initial-cluster-state=existing"],
-  ["--initial-cluster=default=http://127.0.0.1:21311,b=http://127.0.0.1:21313"],
   ["--log-outputs=systemd/journal"],
 ];
 

@@ -38,5 +38,11 @@ export function memberOptions({ config, initialCluster }: Loaded): MemberOptions
     watchProgressNotifyMs: config.watchProgressNotifyMs,
     leaseCheckpoint: gateEnabled(config.featureGates, "LeaseCheckpoint"),
     warningUnaryRequestMs: config.warningUnaryRequestMs,
+    strictReconfigCheck: config.strictReconfigCheck,
+    corruptCheckMs: config.corruptCheckMs,
+    compactHashCheckMs: gateEnabled(config.featureGates, "CompactHashCheck")
+      ? config.compactHashCheckMs
+      : 0,
+    downgradeCheckMs: config.downgradeCheckMs,
   };
 }

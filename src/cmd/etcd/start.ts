@@ -5,11 +5,7 @@
 //     ─► signal: ports closed, calls end, loop stops, database committed, signal raised again
 
 import type { Metric } from "../../api/exposition.ts";
-import {
-  clientHttpHandler,
-  metricsHttpHandler,
-  peerHttpHandler,
-} from "../../api/http-endpoints.ts";
+import { clientHttpHandler, metricsHttpHandler } from "../../api/http-endpoints.ts";
 import { Api } from "../../api/method-table.ts";
 import { memberMetrics } from "../../api/metrics.ts";
 import { NodeClock } from "../../io/node-clock.ts";
@@ -17,16 +13,19 @@ import { NodeDisk } from "../../io/node-disk.ts";
 import { NodeRandom } from "../../io/node-random.ts";
 import { JsonGateway } from "../../net/json-gateway.ts";
 import { bindAll, type Listener } from "../../net/listener.ts";
+import { PeerTransport } from "../../net/peer/transport.ts";
 import { ClientServer, type ClientServerOptions } from "../../net/server.ts";
 import { Member } from "../../server/member.ts";
 import { idText } from "../../state/members/member-json.ts";
-import type { HttpHandler, MethodTable } from "../../wire/rpc.ts";
+import type { MethodTable } from "../../wire/rpc.ts";
 import type { EtcdConfig } from "./config.ts";
 import { faultText, isFileFault } from "./fault-text.ts";
 import { FEATURE_GATES, type FeatureGate, gateEnabled } from "./feature-gates.ts";
 import { grpcMetricRows } from "./grpc-metric-rows.ts";
 import type { Loaded } from "./load-config.ts";
 import { memberOptions } from "./member-options.ts";
+import { peerMetricRows } from "./peer-metric-rows.ts";
+import { peerTransportOptions } from "./peer-options.ts";
 import { processFacts, processMetrics } from "./process-facts.ts";
 import { runtimeName } from "./product-version.ts";
 import { logListening, logStart } from "./start-log.ts";
@@ -71,6 +70,7 @@ export class Running {
   readonly #ports: Ports;
   readonly #clock = new NodeClock();
   readonly #servers: ClientServer[] = [];
+  readonly #peers: PeerTransport;
   readonly #member: Member;
   #ready: (() => void) | undefined;
   #isStopping = false;
@@ -80,8 +80,19 @@ export class Running {
     this.#loaded = loaded;
     this.#ports = ports;
     logStart(loaded, log);
+    this.#peers = new PeerTransport({
+      ...peerTransportOptions(loaded.config),
+      clock: this.#clock,
+      log,
+      listeners: ports.peer,
+    });
     this.#member = new Member({
-      world: { clock: this.#clock, disk: new NodeDisk(), random: new NodeRandom() },
+      world: {
+        clock: this.#clock,
+        disk: new NodeDisk(),
+        random: new NodeRandom(),
+        network: this.#peers,
+      },
       log,
       options: memberOptions(loaded),
       onFatal: (error) => this.#die(error),
@@ -95,12 +106,6 @@ export class Running {
   async start(): Promise<void> {
     const { config, log } = this.#loaded;
     const member = this.#member;
-    const peer = this.#newServer({
-      methods: new Map(),
-      http: this.#peerHandler(),
-      access: { cors: null, hostWhitelist: [] },
-    });
-    peer.serve(this.#ports.peer);
     log.info("now serving peer/client/metrics", {
       "local-member-id": idText(member.id),
       "initial-advertise-peer-urls": texts(config.advertisePeerUrls),
@@ -109,7 +114,7 @@ export class Running {
       "listen-client-urls": texts(config.listenClientUrls),
       "listen-metrics-urls": texts(config.listenMetricsUrls),
     });
-    for (const address of peer.addresses) log.info("serving peer traffic", { address });
+    for (const { address } of this.#ports.peer) log.info("serving peer traffic", { address });
     const published = new Promise<void>((resolve) => {
       this.#ready = resolve;
     });
@@ -146,6 +151,7 @@ export class Running {
     const metrics: Metric[] = [...processMetrics()];
     const facts = { runtimeVersion: runtimeName(), featureGates: gatesOf(config) };
     metrics.push(...memberMetrics({ member, health, guard, facts }));
+    metrics.push(...peerMetricRows(this.#peers.metrics));
     const http = clientHttpHandler({
       ...{ member, health, metrics },
       facts: processFacts(),
@@ -182,10 +188,6 @@ export class Running {
         log.info("serving client traffic insecurely; this is strongly discouraged!", fields);
       }
     });
-  }
-
-  #peerHandler(): HttpHandler {
-    return peerHttpHandler(this.#member, () => new Date().toISOString());
   }
 
   #newServer(parts: ServerParts, tls?: EtcdConfig["tls"]): ClientServer {

@@ -41,14 +41,28 @@ const STREAM_PREFIX = "/raft/stream/";
 export class PeerServer {
   readonly #context: PeerContext;
   readonly #directory: PeerDirectory;
-  readonly #server: Server;
+  /** Made for the first connection: a member that is alone never sees one. */
+  #server: Server | null = null;
   readonly #clusterId: string;
 
   constructor(context: PeerContext, directory: PeerDirectory) {
     this.#context = context;
     this.#directory = directory;
     this.#clusterId = hexId(context.self.clusterId);
-    this.#server = nodeHttp().createServer(
+  }
+
+  accept(socket: Socket): void {
+    this.#server ??= this.#makeServer();
+    this.#server.emit("connection", socket);
+  }
+
+  close(): void {
+    this.#server?.close(() => {});
+    this.#server?.closeAllConnections();
+  }
+
+  #makeServer(): Server {
+    const server = nodeHttp().createServer(
       {
         maxHeaderSize: HEADER_BYTES_MAX,
         headersTimeout: HEADERS_TIMEOUT_MS,
@@ -59,16 +73,8 @@ export class PeerServer {
       (request, response) => this.#onRequest(request, response),
     );
     // Starts the check of the timeouts above, which otherwise begins with listen().
-    this.#server.emit("listening");
-  }
-
-  accept(socket: Socket): void {
-    this.#server.emit("connection", socket);
-  }
-
-  close(): void {
-    this.#server.close(() => {});
-    this.#server.closeAllConnections();
+    server.emit("listening");
+    return server;
   }
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
