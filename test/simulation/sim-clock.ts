@@ -132,6 +132,10 @@ export class SimClock implements Clock {
     return this.#alive;
   }
 
+  get isPaused(): boolean {
+    return this.#pausedUntilMs > this.#schedule.nowMs;
+  }
+
   /** Runs `task` now, or when the process is awake again; never when it has died. */
   whenAwake(task: () => void): void {
     if (!this.#alive) return;

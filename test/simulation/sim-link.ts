@@ -74,7 +74,7 @@ export class SimLink {
     this.port.later(() => this.port.handlers?.unreachable(this.memberId));
   }
 
-  send(bytes: Uint8Array): void {
+  send(bytes: Uint8Array, mayDouble: boolean): void {
     const { fabric } = this.port;
     const { target } = this;
     const isDown = this.#isPeer && this.activeSinceMs === undefined;
@@ -88,7 +88,7 @@ export class SimLink {
       return;
     }
     this.#travel(target, bytes);
-    if (doubleOneIn !== Infinity && fabric.random.oneIn(doubleOneIn)) {
+    if (mayDouble && doubleOneIn !== Infinity && fabric.random.oneIn(doubleOneIn)) {
       this.#travel(target, bytes.slice());
     }
   }

@@ -15,7 +15,12 @@ import type {
   PeerRequest,
   SnapshotSource,
 } from "../../src/io/network.ts";
-import { decodeMessage, encodeMessage, type Message } from "../../src/wire/messages/raft.ts";
+import {
+  decodeMessage,
+  encodeMessage,
+  type Message,
+  MessageType,
+} from "../../src/wire/messages/raft.ts";
 import type { Schedule, SimClock } from "./sim-clock.ts";
 import { SimLink } from "./sim-link.ts";
 import type { SimRandom } from "./sim-random.ts";
@@ -60,6 +65,7 @@ export class SimNetworkFabric {
   readonly #clogs = new Map<string, { extraMs: number; untilMs: number }>();
   /** What passes, for the checkers: as decoded at the receiver. */
   onDelivered: ((to: bigint, message: Message) => void) | undefined;
+  onSent: ((message: Message) => void) | undefined;
 
   constructor(schedule: Schedule, random: SimRandom, faults: NetworkFaults = CALM) {
     this.schedule = schedule;
@@ -190,7 +196,14 @@ export class SimNetwork implements Network {
   }
 
   send(messages: readonly Message[]): void {
-    for (const message of messages) this.#links.get(message.to)?.send(encodeMessage(message));
+    // A process that has ended may still be unwinding.
+    if (!this.clock.isAlive) return;
+    for (const message of messages) {
+      this.fabric.onSent?.(message);
+      const link = this.#links.get(message.to);
+      // A proposal that came twice would be done twice.
+      link?.send(encodeMessage(message), message.type !== MessageType.MsgProp);
+    }
   }
 
   sendSnapshot(message: Message, database: SnapshotSource): void {
@@ -200,6 +213,7 @@ export class SimNetwork implements Network {
       this.later(() => this.handlers?.snapshotSent(message.to, false));
       return;
     }
+    if (this.clock.isAlive) this.fabric.onSent?.(message);
     const transfer = new SnapshotTransfer(link, encodeMessage(message), database, () =>
       this.#transfers.delete(transfer),
     );

@@ -11,6 +11,8 @@ import {
 } from "../../src/wire/messages/rpc-watch.ts";
 import type { Change, History } from "./history.ts";
 
+type Known = Pick<History, "changes">;
+
 export interface Received {
   readonly response: WatchResponse;
   /** Of the store, when the response came. */
@@ -29,7 +31,7 @@ export interface WatchRecord {
   completeThrough: number;
 }
 
-export type Check = (record: WatchRecord, history: History) => string | undefined;
+export type Check = (record: WatchRecord, history: Known) => string | undefined;
 
 interface Event {
   readonly revision: number;
@@ -71,7 +73,7 @@ function passes(request: WatchCreateRequest, isDelete: boolean): boolean {
 }
 
 /** What the watcher is to get, between two revisions. */
-function wanted(record: WatchRecord, history: History, from: number, to: number): Change[] {
+function wanted(record: WatchRecord, history: Known, from: number, to: number): Change[] {
   const { request } = record;
   return history.changes.filter(
     ({ revision, key, kv }) =>
@@ -239,7 +241,7 @@ export const guarantees: Readonly<Record<string, Check>> = {
 };
 
 /** @throws Error naming the guarantee that is broken. */
-export function checkGuarantees(record: WatchRecord, history: History): void {
+export function checkGuarantees(record: WatchRecord, history: Known): void {
   for (const [name, check] of Object.entries(guarantees)) {
     const what = check(record, history);
     if (what !== undefined) throw new Error(`${name}: ${what} (${describe(record)})`);

@@ -53,12 +53,12 @@ export class WatchClient {
   readonly call: FakeStream;
   /** Asked for and not ended, by id. */
   readonly live: Map<number, ClientWatch> = new Map();
-  readonly #member: Member;
+  readonly member: Member;
   readonly #handler: StreamHandler;
   readonly #asked: ClientWatch[] = [];
 
   constructor(member: Member, methods: MethodTable) {
-    this.#member = member;
+    this.member = member;
     this.call = new FakeStream((bytes) => this.#receive(decodeWatchResponse(bytes)));
     const method = methods.get("/etcdserverpb.Watch/Watch");
     assert.ok(method?.kind === "bidi-stream");
@@ -67,7 +67,7 @@ export class WatchClient {
 
   watch(options: Partial<WatchCreateRequest>): ClientWatch {
     const request = { ...newWatchCreateRequest(), ...options };
-    const watch = new ClientWatch(request, this.#member);
+    const watch = new ClientWatch(request, this.member);
     this.#asked.push(watch);
     this.send({ createRequest: request });
     return watch;
@@ -93,7 +93,7 @@ export class WatchClient {
   }
 
   #receive(response: WatchResponse): void {
-    const { compactRevision } = this.#member.mvcc;
+    const { compactRevision } = this.member.mvcc;
     if (response.created) {
       const watch = this.#asked.shift();
       assert.ok(watch !== undefined, "nobody asked for this watcher");

@@ -1,0 +1,174 @@
+// Members on machines in one world, what they show to the checkers, and the events of the world
+// run one by one.
+
+import type { Entry } from "../../../src/raft/ready.ts";
+import { EntryType } from "../../../src/raft/ready.ts";
+import { type MemberOptions, minLeaseTtlSeconds } from "../../../src/server/options.ts";
+import { memberOptions } from "../../watch/served-member.ts";
+import { urlOf } from "../sim-network.ts";
+import { SimWorld } from "../world.ts";
+import { ErrorLines } from "./error-lines.ts";
+import { Oracle } from "./oracle.ts";
+import { RaftSafety } from "./raft-safety.ts";
+import { type NodeObserver, ProcessEnd, SimNode } from "./sim-node.ts";
+import type { Plan } from "./swarm.ts";
+import { Trace } from "./trace.ts";
+import { require } from "./violation.ts";
+
+export class SimCluster implements NodeObserver {
+  readonly plan: Plan;
+  readonly world: SimWorld;
+  readonly nodes: SimNode[] = [];
+  readonly oracle: Oracle;
+  readonly safety: RaftSafety = new RaftSafety();
+  readonly trace: Trace;
+  readonly errorLines: ErrorLines = new ErrorLines();
+  /** Called when a member can be asked. */
+  onReady: ((node: SimNode) => void) | undefined;
+  /** Faults of this kind were planned for the member's disk, so it may end by itself. */
+  readonly sickDisks: Set<SimNode> = new Set();
+  readonly counts: Map<string, number> = new Map();
+
+  constructor(plan: Plan, isFull = false) {
+    this.plan = plan;
+    this.world = new SimWorld(plan.seed);
+    this.trace = new Trace(this.world.schedule, isFull);
+    const { network } = this.world;
+    network.faults = { ...plan.network };
+    network.onSent = (message) => this.safety.sent(message);
+    if (isFull) {
+      network.onDelivered = (to, { type, from, term, index, commit, entries, reject }) => {
+        const what = `${type} ${term}/${index}+${entries.length} commit ${commit} ${reject}`;
+        this.trace.add(`m${to} hears ${(from & 0xffffn).toString(16)}: ${what}`);
+      };
+    }
+    const shared = memberOptions(plan.options);
+    this.oracle = new Oracle(() => this.world.nowMs, minLeaseTtlSeconds(shared));
+    for (let number = 1; number <= plan.memberCount; number++) {
+      this.addNode(this.#optionsFor(number));
+    }
+  }
+
+  addNode(options: MemberOptions): SimNode {
+    const number = this.nodes.length + 1;
+    const machine = this.world.machine(BigInt(number));
+    machine.disk.fates = this.plan.fates;
+    machine.disk.writeMs = this.plan.writeMs;
+    machine.disk.syncMs = this.plan.syncMs;
+    const node = new SimNode(number, machine, options, this);
+    this.nodes.push(node);
+    return node;
+  }
+
+  count(what: string): void {
+    this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
+  }
+
+  get upNodes(): SimNode[] {
+    return this.nodes.filter((node) => node.isUp);
+  }
+
+  get leader(): SimNode | undefined {
+    return this.upNodes
+      .filter(({ member }) => member!.raftStatus().role === "leader")
+      .sort((left, right) => right.member!.term - left.member!.term)[0];
+  }
+
+  /** False when its disk is not fit for it. */
+  start(node: SimNode): boolean {
+    this.trace.add(`start m${node.number}`);
+    try {
+      node.start();
+      this.safety.started(node.member!.id);
+      return true;
+    } catch (error) {
+      const reason = error instanceof ProcessEnd ? error.cause : error;
+      node.lastFault = reason as Error;
+      this.trace.add(`m${node.number} does not start: ${reason}`);
+      if (!this.sickDisks.has(node)) throw reason;
+      return false;
+    }
+  }
+
+  /** One event; false when nothing will ever happen again. */
+  step(): boolean {
+    try {
+      return this.world.schedule.step();
+    } catch (error) {
+      if (!(error instanceof ProcessEnd)) throw error;
+      this.#ended(error);
+      return true;
+    }
+  }
+
+  runUntil(condition: () => boolean, limitMs: number): boolean {
+    const { schedule } = this.world;
+    const endMs = schedule.nowMs + limitMs;
+    while (!condition()) {
+      if (schedule.nextMs() > endMs || !this.step()) {
+        schedule.advanceTo(endMs);
+        return condition();
+      }
+    }
+    return true;
+  }
+
+  runFor(durationMs: number): void {
+    this.runUntil(() => false, durationMs);
+  }
+
+  // --- what members show
+
+  applying(node: SimNode, entry: Entry): void {
+    this.oracle.apply(`m${node.number}`, entry);
+  }
+
+  applied(node: SimNode, entry: Entry): void {
+    const member = node.member!;
+    if (entry.type !== EntryType.Normal || member.appliedIndex !== entry.index) return;
+    const expected = this.oracle.revisionAt(entry.index);
+    require(member.revision === expected, "members are equal at an index", () => {
+      return `m${node.number} has revision ${member.revision} at ${entry.index}, not ${expected}`;
+    });
+  }
+
+  ready(node: SimNode): void {
+    this.trace.add(`m${node.number} is ready`);
+    this.onReady?.(node);
+  }
+
+  logged(node: SimNode, level: string, message: string, fields: object | undefined): void {
+    if (this.trace.isFull || level !== "info") {
+      this.trace.add(`m${node.number} ${level}: ${message} ${fieldsText(fields)}`);
+    }
+    if (level === "error") this.errorLines.check(node, message, fields);
+  }
+
+  #ended({ node, life, cause }: ProcessEnd): void {
+    if (node.life !== life || !node.isUp) return;
+    this.trace.add(`m${node.number} ends: ${cause}`);
+    node.lastFault = cause as Error;
+    require(this.sickDisks.has(node), "a process ends only with its disk", () => {
+      return `m${node.number}: ${(cause as Error).stack}`;
+    });
+    node.kill();
+  }
+
+  #optionsFor(number: number): MemberOptions {
+    const names = Array.from({ length: this.plan.memberCount }, (_, at) => at + 1);
+    return memberOptions({
+      ...this.plan.options,
+      name: `m${number}`,
+      clientUrls: [`http://m${number}:2379`],
+      initialCluster: new Map(names.map((at) => [`m${at}`, [urlOf(BigInt(at))]])),
+    });
+  }
+}
+
+function fieldsText(fields: object | undefined): string {
+  if (fields === undefined) return "";
+  return JSON.stringify(fields, (_key, value) => {
+    if (typeof value === "bigint") return value.toString(16);
+    return value instanceof Error ? value.message : value;
+  });
+}

@@ -1,0 +1,18 @@
+// Lines of level "error" that a member may write when the world is as bad as the simulator makes
+// it. Any other is a violation: an operator would be called for it.
+
+import type { SimNode } from "./sim-node.ts";
+import { Violation } from "./violation.ts";
+
+const ALLOWED: readonly RegExp[] = [];
+
+export class ErrorLines {
+  check(node: SimNode, message: string, fields: object | undefined): void {
+    if (ALLOWED.some((pattern) => pattern.test(message))) return;
+    const text = JSON.stringify(fields, (_key, value) => {
+      if (typeof value === "bigint") return value.toString(16);
+      return value instanceof Error ? value.message : value;
+    });
+    throw new Violation("no unexpected error in the log", `m${node.number}: ${message} ${text}`);
+  }
+}

@@ -1,0 +1,144 @@
+// The end of a run: faults are over, a majority (or all) is well again. The cluster must come to
+// life, every member must get to the same state, and that state must be the model's.
+
+import { deepStrictEqual } from "node:assert";
+import { encodePutRequest, encodeRangeRequest } from "../../../src/wire/messages/rpc-kv.ts";
+import type { SimCluster } from "./cluster.ts";
+import { SimClient } from "./sim-client.ts";
+import type { SimNode } from "./sim-node.ts";
+import { require, Violation } from "./violation.ts";
+import type { Workload } from "./workload.ts";
+
+/** Elections, requests that wait, snapshots for those who are far behind. */
+const RECOVERY_LIMIT_MS = 120_000;
+const bytes = (text: string): Uint8Array => Buffer.from(text, "latin1");
+
+export function recover(cluster: SimCluster): void {
+  const { world, plan } = cluster;
+  const random = world.random.fork("recovery");
+  const { network } = world;
+  network.heal();
+  network.faults = { ...network.faults, lossOneIn: Infinity, snapshotCutOneIn: Infinity };
+  const lost = cluster.nodes.filter((node) => node.isLost).length;
+  let spare = Math.ceil(cluster.nodes.length / 2) - 1 - lost;
+  if (!random.oneIn(3)) spare = 0;
+  for (const node of cluster.nodes) {
+    node.machine.disk.clearFaults();
+    node.machine.disk.syncMs = plan.syncMs;
+    if (spare > 0 && random.oneIn(2)) {
+      spare--;
+      if (node.isUp) node.crash();
+      node.isLost = true;
+    }
+    if (node.isLost || node.isUp) continue;
+    cluster.start(node);
+  }
+  cluster.trace.add(`recovery of ${cluster.upNodes.map(({ number }) => `m${number}`)}`);
+  proveLife(cluster);
+}
+
+/** Each member takes a write, and all come to the same index. */
+function proveLife(cluster: SimCluster): void {
+  const living = cluster.upNodes;
+  for (const node of living) {
+    const client = new SimClient(0, cluster, cluster.world.random.fork(`last ${node.number}`));
+    client.node = node;
+    let isWritten = false;
+    const key = bytes(`last ${node.number}`);
+    const attempt = (): void => {
+      client.ask("last put", "/etcdserverpb.KV/Put", encodePutRequest({ key }), (result) => {
+        if (result instanceof Uint8Array) isWritten = true;
+        else cluster.world.schedule.after(100, attempt);
+      });
+    };
+    attempt();
+    require(cluster.runUntil(() => isWritten, RECOVERY_LIMIT_MS), "a majority goes on", () => {
+      return `m${node.number} takes no writes`;
+    });
+  }
+  const areEqual = (): boolean => {
+    const { index } = cluster.oracle;
+    return living.every(({ member }) => member?.appliedIndex === index);
+  };
+  require(cluster.runUntil(areEqual, RECOVERY_LIMIT_MS), "members catch up", () =>
+    living.map(({ number, member }) => `m${number} ${member?.appliedIndex}`).join(", "));
+}
+
+export function checkEnd(cluster: SimCluster, workload: Workload): void {
+  workload.watchers.finish();
+  readAll(cluster);
+  compareStates(cluster);
+  compareHashes(cluster);
+  for (const node of cluster.upNodes) checkDatabase(cluster, node);
+}
+
+/** Everything, from everyone; `checkAnswer` knows what is right. */
+function readAll(cluster: SimCluster): void {
+  let answers = 0;
+  const request = encodeRangeRequest({ key: bytes("\0"), rangeEnd: bytes("\0") });
+  const living = cluster.upNodes;
+  for (const node of living) {
+    const client = new SimClient(0, cluster, cluster.world.random.fork(`reader ${node.number}`));
+    client.node = node;
+    const attempt = (): void => {
+      client.ask("read all", "/etcdserverpb.KV/Range", request, (result) => {
+        if (result instanceof Uint8Array) answers++;
+        else cluster.world.schedule.after(100, attempt);
+      });
+    };
+    attempt();
+  }
+  const areRead = cluster.runUntil(() => answers === living.length, RECOVERY_LIMIT_MS);
+  require(areRead, "a majority goes on", () => "somebody cannot be read");
+}
+
+function compareStates(cluster: SimCluster): void {
+  const { model } = cluster.oracle;
+  const [first] = cluster.upNodes;
+  for (const { number, member } of cluster.upNodes) {
+    const { state } = member!;
+    const leases = [...state.leases.all()].map(({ id, ttl }) => `${id}/${ttl}`).sort();
+    const right = [...model.leases].map(([id, ttl]) => `${id}/${ttl}`).sort();
+    equal(leases, right, `the leases of m${number}`);
+    equal(state.members.all(), first!.member!.members.all(), `the members of m${number}`);
+    equal(member!.alarms, [], `the alarms of m${number}`);
+    equal(state.mvcc.compactRevision, model.compactRevision, `the compaction of m${number}`);
+  }
+}
+
+function equal(actual: unknown, expected: unknown, what: string): void {
+  try {
+    deepStrictEqual(actual, expected);
+  } catch (error) {
+    throw new Violation("members are equal in the end", `${what}: ${(error as Error).message}`);
+  }
+}
+
+/** When all compactions are done, too: until then the hash may depend on how far they are. */
+function compareHashes(cluster: SimCluster): void {
+  const hashes = (): string[] =>
+    cluster.upNodes.map(({ member }) => {
+      const result = member!.state.hashByRevision(cluster.oracle.revision);
+      return "hash" in result ? `${result.hash}/${result.compactRevision}` : result.message;
+    });
+  const areEqual = (): boolean => new Set(hashes()).size === 1;
+  let known = areEqual();
+  for (let round = 0; round < 20 && !known; round++) {
+    cluster.runFor(500);
+    known = areEqual();
+  }
+  require(known, "hashes are equal in the end", () => hashes().join(" "));
+}
+
+/** The database of a member that runs: between two commits, what is free is known for the last. */
+export function checkDatabase(cluster: SimCluster, node: SimNode): void {
+  const { backend } = node.member!;
+  let problems: string[] | undefined;
+  backend.commit(() => {
+    problems = backend.problems();
+  });
+  cluster.runUntil(() => problems !== undefined || !node.isUp, RECOVERY_LIMIT_MS);
+  require(problems === undefined || problems.length === 0, "the database is sound", () => {
+    return `m${node.number}: ${problems!.join("; ")}`;
+  });
+}

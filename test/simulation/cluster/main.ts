@@ -1,0 +1,100 @@
+// `npm run sim`: runs seeds, prints what a failure needs to be understood and replayed.
+//
+//   npm run sim                        20 fresh seeds
+//   npm run sim -- 42 [--log full] [--until EVENT] [--without crash,txn] [--shrink]
+//   npm run sim -- --seeds 1000 --from 1 [--quiet]
+
+import { parseArgs } from "node:util";
+import { planText } from "./report.ts";
+import { shrink } from "./shrink.ts";
+import { type Run, type RunOptions, simulate } from "./simulation.ts";
+import type { Changes } from "./swarm.ts";
+
+const FRESH_SEEDS = 20;
+/** Below this seeds are easy to type. */
+const SEED_BOUND = 1_000_000_000;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seeds: { type: "string" },
+    from: { type: "string" },
+    until: { type: "string" },
+    log: { type: "string" },
+    without: { type: "string" },
+    members: { type: "string" },
+    duration: { type: "string" },
+    shrink: { type: "boolean" },
+    quiet: { type: "boolean" },
+  },
+});
+
+const print = (text: string): void => void process.stdout.write(`${text}\n`);
+
+function changesGiven(): Changes {
+  const { without, members, duration } = values;
+  return {
+    ...(without === undefined ? {} : { without: without.split(",") }),
+    ...(members === undefined ? {} : { members: Number(members) }),
+    ...(duration === undefined ? {} : { durationMs: Number(duration) }),
+  };
+}
+
+function show(run: Run, isFull: boolean): void {
+  const { plan, failure, table, trace, events, virtualMs, hash } = run;
+  for (const line of trace) print(line);
+  print(`\nseed=${plan.seed} event=${events} at=${(virtualMs / 1000).toFixed(3)}s hash=${hash}`);
+  print(planText(plan));
+  print(`\n${table}\n`);
+  if (failure === undefined) return;
+  print(isFull ? (failure.error.stack ?? "") : failure.error.message);
+  print(`\nreplay: npm run sim -- ${plan.seed} --log full   (or --shrink, --until ${events})`);
+}
+
+function one(seed: number): void {
+  const isFull = values.log === "full";
+  const changes = changesGiven();
+  const options: RunOptions = { changes, isFull };
+  const until = values.until;
+  const run = simulate(seed, until === undefined ? options : { ...options, untilEvent: +until });
+  show(run, isFull || run.failure !== undefined);
+  if (run.failure === undefined) {
+    const counts = [...run.counts].map(([what, count]) => `${what} ${count}`).join(", ");
+    print(`${until === undefined ? "clean" : "stopped"}: ${counts}`);
+    return;
+  }
+  process.exitCode = 1;
+  if (values.shrink === true) print(shrink(seed, changes, run, print));
+}
+
+function many(from: number, count: number): void {
+  const began = process.hrtime.bigint();
+  const changes = changesGiven();
+  let virtualMs = 0;
+  let failures = 0;
+  const rules = new Map<string, number[]>();
+  for (let seed = from; seed < from + count; seed++) {
+    const run = simulate(seed, { changes });
+    virtualMs += run.virtualMs;
+    const { failure } = run;
+    if (failure === undefined) continue;
+    failures++;
+    const seeds = rules.get(failure.rule);
+    if (seeds !== undefined) seeds.push(seed);
+    else rules.set(failure.rule, [seed]);
+    if (values.quiet !== true && seeds === undefined) show(run, true);
+  }
+  const minutes = Number(process.hrtime.bigint() - began) / 60e9;
+  for (const [rule, seeds] of rules) {
+    print(`${seeds.length} × ${rule}: ${seeds.slice(0, 10).join(" ")}`);
+  }
+  const rate = (virtualMs / 60_000 / minutes).toFixed(0);
+  print(`${count} seeds from ${from}: ${failures} failed; ${rate} virtual minutes per minute`);
+  if (failures > 0) process.exitCode = 1;
+}
+
+if (positionals.length > 0) for (const seed of positionals) one(Number(seed));
+else {
+  const from = Number(values.from ?? Math.floor(Math.random() * SEED_BOUND));
+  many(from, Number(values.seeds ?? FRESH_SEEDS));
+}
