@@ -20,7 +20,7 @@ export interface Load {
 
 const LOAD_TIMEOUT_MS = 300_000;
 
-export async function runLoad(server: Server, load: Load): Promise<Result> {
+export async function runLoad(server: Pick<Server, "cpuSeconds">, load: Load): Promise<Result> {
   const cpuBefore = server.cpuSeconds();
   const output = await capture(load.program, load.args);
   const cpuSeconds = server.cpuSeconds() - cpuBefore;

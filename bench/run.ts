@@ -1,6 +1,6 @@
 // `npm run bench [-- GROUP ...] [--rounds N]`: builds the stock programs, runs both servers in turn
 // under the same loads on this machine, prints one table of ratios and keeps it in bench/results/.
-// Groups: put txn range tls memory compaction. Ratios of one run compare; absolute figures of two
+// Groups: put txn range tls memory compaction cluster. Ratios of one run compare; absolute figures of two
 // machines, or of two days, do not.
 
 import { execFileSync } from "node:child_process";
@@ -9,6 +9,7 @@ import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { median, type Result, runLoad } from "./loads.ts";
+import { measureCluster } from "./measure-cluster.ts";
 import { measureCompaction } from "./measure-compaction.ts";
 import { measureMemory } from "./measure-memory.ts";
 import { SCENARIOS, type Scenario, type Tools } from "./scenarios.ts";
@@ -46,6 +47,7 @@ async function main(): Promise<void> {
     process.stderr.write(`${scenario.name} …\n`);
     rows.push(...(await compare(bench, scenario, certificate)));
   }
+  if (wants("cluster")) rows.push(...(await measureCluster(bench)));
   if (wants("memory")) rows.push(...(await measureMemory(bench)));
   if (wants("compaction")) rows.push(...(await measureCompaction(bench)));
   const text = render(rows);
