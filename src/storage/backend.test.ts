@@ -601,10 +601,19 @@ test("a defragmentation that fails leaves the database as it was", () => {
     h.commit();
     return h;
   };
-  for (const kind of ["open", "write", "sync", "truncate", "rename"] as const) {
+  const faults = [
+    ["open", 1],
+    ["write", 1],
+    ["write", 2],
+    ["write", 3],
+    ["sync", 1],
+    ["truncate", 1],
+    ["rename", 1],
+  ] as const;
+  for (const [kind, call] of faults) {
     const h = build();
     const expected = h.records();
-    h.disk.failAt(kind, 1, "ENOSPC");
+    h.disk.failAt(kind, call, "ENOSPC");
     let failure: Error | null = null;
     h.until((done) =>
       h.backend.defragment((error) => {

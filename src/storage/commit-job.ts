@@ -141,13 +141,14 @@ export class CommitJob {
 
   readonly #onWritten = (error: Error | null): void => {
     this.#writesInFlight--;
-    if (error !== null) this.#end(error);
     if (this.#isOver) {
       this.#report();
-      return;
+    } else if (error !== null) {
+      this.#end(error);
+    } else {
+      this.#pump();
+      this.#afterWrites();
     }
-    this.#pump();
-    this.#afterWrites();
   };
 
   #afterWrites(): void {

@@ -5,10 +5,12 @@ import { type Logger, silentLogger } from "../../src/base/log.ts";
 import { Member } from "../../src/server/member.ts";
 import type { MemberOptions } from "../../src/server/options.ts";
 import { RangeResult, range } from "../../src/state/mvcc/range.ts";
+import { validSnapshots } from "../../src/storage/wal/read-log.ts";
 import { RequestField } from "../../src/wire/internal-raft-request.ts";
 import { RangeView, readRange } from "../../src/wire/kv-requests.ts";
 import { decodeKeyValue } from "../../src/wire/messages/kv.ts";
 import { encodePutRequest, encodeRangeRequest } from "../../src/wire/messages/rpc-kv.ts";
+import { decodeWatchResponse } from "../../src/wire/messages/rpc-watch.ts";
 import { urlOf } from "./sim-network.ts";
 import { SimWorld } from "./world.ts";
 
@@ -138,6 +140,36 @@ export class SmallCluster {
 
   putMany(member: Member, count: number, prefix = "key"): void {
     for (let at = 0; at < count; at++) this.put(member, `${prefix}${at}`, `value ${at}`);
+  }
+
+  /** Main revisions of the events of all keys from now on, as they come. */
+  watchAll(member: Member): number[] {
+    const revisions: number[] = [];
+    const sink = {
+      buffer: new Uint8Array(0),
+      queuedBytes: 0,
+      reserve(sizeBytes: number): number {
+        this.buffer = new Uint8Array(sizeBytes);
+        return 0;
+      },
+      sendMessage(): void {
+        const { events } = decodeWatchResponse(this.buffer);
+        for (const { kv } of events) revisions.push(kv!.modRevision);
+      },
+      whenDrained(): void {},
+    };
+    const stream = member.watch.openStream(sink, () => assert.fail("compacted"));
+    const all = { from: "", to: undefined };
+    member.watch.create(stream, { ...all, flags: 0, startRevision: 0, id: 0 });
+    return revisions;
+  }
+
+  /** Indexes of the snapshots that the member's log begins with, from leaders or its own. */
+  snapshotsOf(member: Member): number[] {
+    const { disk } = this.world.machine(BigInt(this.numberOf(member)));
+    return validSnapshots(disk, "/data/member/wal")
+      .map(({ index }) => index)
+      .filter((index) => index > 0);
   }
 
   awaitReady(): boolean {

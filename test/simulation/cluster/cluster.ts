@@ -141,7 +141,7 @@ export class SimCluster implements NodeObserver {
     if (this.trace.isFull || level !== "info") {
       this.trace.add(`m${node.number} ${level}: ${message} ${fieldsText(fields)}`);
     }
-    if (level === "error") this.errorLines.check(node, message, fields);
+    if (level === "error") this.errorLines.check(node, this.sickDisks.has(node), message, fields);
   }
 
   #ended({ node, life, cause }: ProcessEnd): void {

@@ -11,6 +11,7 @@ import type { Workload } from "./workload.ts";
 
 /** Elections, requests that wait, snapshots for those who are far behind. */
 const RECOVERY_LIMIT_MS = 120_000;
+const RETRY_MS = 500;
 const bytes = (text: string): Uint8Array => Buffer.from(text, "latin1");
 
 export function recover(cluster: SimCluster): void {
@@ -48,7 +49,7 @@ function proveLife(cluster: SimCluster): void {
     const attempt = (): void => {
       client.ask("last put", "/etcdserverpb.KV/Put", encodePutRequest({ key }), (result) => {
         if (result instanceof Uint8Array) isWritten = true;
-        else cluster.world.schedule.after(100, attempt);
+        else cluster.world.schedule.after(RETRY_MS, attempt);
       });
     };
     attempt();
@@ -83,7 +84,7 @@ function readAll(cluster: SimCluster): void {
     const attempt = (): void => {
       client.ask("read all", "/etcdserverpb.KV/Range", request, (result) => {
         if (result instanceof Uint8Array) answers++;
-        else cluster.world.schedule.after(100, attempt);
+        else cluster.world.schedule.after(RETRY_MS, attempt);
       });
     };
     attempt();

@@ -1,10 +1,11 @@
 // One unary call of a client, without sockets: what the method answers is handed on at once.
 
-import type { UnaryCall } from "../../../src/wire/rpc.ts";
+import { Origin, type UnaryCall } from "../../../src/wire/rpc.ts";
 import type { RpcError } from "../../../src/wire/status.ts";
 
 export class SimCall implements UnaryCall {
   readonly remoteAddress = "127.0.0.1:1";
+  readonly origin: Origin = new Origin("127.0.0.1:1");
   readonly transport = "grpc";
   buffer: Uint8Array = new Uint8Array(0);
   isCancelled = false;

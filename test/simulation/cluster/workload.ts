@@ -15,6 +15,7 @@ import {
   encodeLeaseGrantRequest,
   encodeLeaseRevokeRequest,
 } from "../../../src/wire/messages/rpc-lease.ts";
+import { Origin } from "../../../src/wire/rpc.ts";
 import type { SimRandom } from "../sim-random.ts";
 import type { SimCluster } from "./cluster.ts";
 import { LeaseBook } from "./lease-book.ts";
@@ -241,6 +242,7 @@ export class Workload {
 function quietCall() {
   return {
     ...{ remoteAddress: "127.0.0.1:1", transport: "grpc" as const, isCancelled: false },
+    origin: new Origin("127.0.0.1:1"),
     buffer: new Uint8Array(0),
     metadata: () => undefined,
     reserve(sizeBytes: number) {
