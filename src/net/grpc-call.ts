@@ -5,7 +5,7 @@
 //      └──────────── cancelled, deadline, connection lost ──────────▲
 
 import { ProtoError } from "../wire/protobuf/proto-error.ts";
-import type { Method, StreamCall, StreamHandler, UnaryCall } from "../wire/rpc.ts";
+import type { Method, Origin, StreamCall, StreamHandler, UnaryCall } from "../wire/rpc.ts";
 import { Code, RpcError } from "../wire/status.ts";
 import { ErrorCode, readUint32, writeUint32 } from "./frames.ts";
 import { MESSAGE_PREFIX_BYTES, MessageReader, type MessageSink } from "./grpc-message-reader.ts";
@@ -85,6 +85,10 @@ export class GrpcCall implements UnaryCall, StreamCall, StreamSink, MessageSink 
     return this.#stream.owner.remoteAddress;
   }
 
+  get origin(): Origin {
+    return this.#stream.owner.origin;
+  }
+
   get isCancelled(): boolean {
     return this.#isDone;
   }
@@ -123,6 +127,21 @@ export class GrpcCall implements UnaryCall, StreamCall, StreamSink, MessageSink 
     const { metrics } = this.#context;
     metrics.messagesSent[this.#route.index]!++;
     metrics.sentBytes.value += this.#reservedBytes;
+    metrics.handled[this.#route.index * CODE_COUNT]!++;
+  }
+
+  sendPieces(pieces: readonly Uint8Array[], sizeBytes: number): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    const prefix = new Uint8Array(MESSAGE_PREFIX_BYTES);
+    writeUint32(prefix, 1, sizeBytes);
+    if (!this.#stream.sender.sendPieces(this.#stream, [prefix, ...pieces], grpcOk)) {
+      this.#abort(tooMuchQueued);
+      return;
+    }
+    const { metrics } = this.#context;
+    metrics.messagesSent[this.#route.index]!++;
+    metrics.sentBytes.value += sizeBytes;
     metrics.handled[this.#route.index * CODE_COUNT]!++;
   }
 

@@ -96,6 +96,8 @@ export class GrpcService {
       return answer(stream, 200, unknownEncoding(head.grpcEncoding!.value));
     }
     if (timeoutMs > 0) stream.owner.setDeadline(stream, stream.owner.nowMs() + timeoutMs);
+    const { origin } = stream.owner;
+    if (origin.agent === "" && head.userAgent !== null) origin.agent = head.userAgent.value;
     const metadata = head.metadataCount === 0 ? noMetadata : metadataOf(head);
     const isGzip = encoding === Encoding.Gzip;
     const call = new GrpcCall(stream, route, this.#context, metadata, head.authority, isGzip);

@@ -19,6 +19,7 @@ export const HeaderKind = {
   Status: 10,
   /** A field that no request may have: upper case, "connection", unknown pseudo fields … */
   Malformed: 11,
+  UserAgent: 12,
 } as const;
 export type HeaderKind = (typeof HeaderKind)[keyof typeof HeaderKind];
 export const PSEUDO_KINDS = 4;
@@ -56,7 +57,7 @@ const kinds = new Map<string, HeaderKind>([
   ["grpc-encoding", HeaderKind.GrpcEncoding],
   ["grpc-accept-encoding", HeaderKind.Transport],
   ["accept-encoding", HeaderKind.Transport],
-  ["user-agent", HeaderKind.Transport],
+  ["user-agent", HeaderKind.UserAgent],
   ["te", HeaderKind.Transport],
   ["connection", HeaderKind.Malformed],
   ["keep-alive", HeaderKind.Malformed],

@@ -7,8 +7,10 @@
 //                                     peer gone, timeouts ──────────────────► closed ◄────────┘
 
 import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
 import type { Logger } from "../base/log.ts";
 import type { Clock } from "../io/io.ts";
+import { Origin } from "../wire/rpc.ts";
 import type { BufferPool } from "./buffer-pool.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import { FrameReader } from "./frame-reader.ts";
@@ -61,6 +63,7 @@ const KEEPALIVE_PING = new Uint8Array(8);
 
 export class Http2Connection implements SenderOwner, ReceiverOwner {
   readonly remoteAddress: string;
+  readonly origin: Origin;
   readonly isSecure: boolean;
   readonly #context: Http2Context;
   readonly #socket: Socket;
@@ -92,6 +95,7 @@ export class Http2Connection implements SenderOwner, ReceiverOwner {
     this.#openedMs = nowMs;
     this.#takenSinceMs = nowMs;
     this.remoteAddress = remoteAddress;
+    this.origin = new Origin(remoteAddress, certificateNameOf(socket));
     this.isSecure = "encrypted" in socket;
     this.#output = new OutputBuffer(socket, context.pool);
     this.#sender = new Http2Sender(this, this.#output, context.outbox, context.queuedTotal);
@@ -275,4 +279,12 @@ export class Http2Connection implements SenderOwner, ReceiverOwner {
     this.#sender.flush();
     if (!this.#output.isBacklogged) this.#socket.resume();
   }
+}
+
+/** Common name of the certificate that the client has shown and that was found good, or "". */
+function certificateNameOf(socket: Socket): string {
+  const { authorized, getPeerCertificate } = socket as Partial<TLSSocket>;
+  if (authorized !== true || getPeerCertificate === undefined) return "";
+  const name: string | string[] | undefined = getPeerCertificate.call(socket).subject?.CN;
+  return (Array.isArray(name) ? name[0] : name) ?? "";
 }

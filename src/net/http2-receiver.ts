@@ -9,6 +9,7 @@
 // A breach of the protocol by the connection throws ConnectionError; one by a stream resets that
 // stream. What a peer can do for nothing is counted by the FloodGuard.
 
+import type { Origin } from "../wire/rpc.ts";
 import { FloodGuard } from "./flood-guard.ts";
 import { ConnectionError, ErrorCode, Flag, FrameType, readUint32 } from "./frames.ts";
 import { HeaderBlock } from "./header-block.ts";
@@ -29,6 +30,7 @@ import { RequestMemory } from "./request-memory.ts";
 
 export interface ReceiverOwner {
   readonly remoteAddress: string;
+  readonly origin: Origin;
   readonly isSecure: boolean;
   /** The last stream has ended. */
   onIdle(): void;
@@ -71,6 +73,10 @@ export class Http2Receiver implements StreamOwner {
 
   get remoteAddress(): string {
     return this.#owner.remoteAddress;
+  }
+
+  get origin(): Origin {
+    return this.#owner.origin;
   }
 
   get isSecure(): boolean {

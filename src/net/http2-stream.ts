@@ -6,6 +6,7 @@
 //                         └──── END_STREAM sent, then RST_STREAM(NO_ERROR) ───▲
 //                         └──── RST_STREAM, deadline, connection lost ────────▲
 
+import type { Origin } from "../wire/rpc.ts";
 import { type ErrorCode, WINDOW_BYTES_DEFAULT } from "./frames.ts";
 import type { Http2Sender } from "./http2-sender.ts";
 import type { RequestMemory } from "./request-memory.ts";
@@ -24,6 +25,7 @@ export interface StreamSink {
 /** What a stream needs from its connection on the receiving side. */
 export interface StreamOwner {
   readonly remoteAddress: string;
+  readonly origin: Origin;
   readonly isSecure: boolean;
   readonly requestMemory: RequestMemory;
   /** Gives the peer `bytes` more of the stream's window. */

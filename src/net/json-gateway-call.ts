@@ -1,7 +1,7 @@
 // A call that came as JSON: the API's view of it. Answers are encoded as for gRPC, then printed.
 
 import type { MessageDescriptor } from "../wire/protobuf/descriptor.ts";
-import type { StreamCall, UnaryCall } from "../wire/rpc.ts";
+import type { Origin, StreamCall, UnaryCall } from "../wire/rpc.ts";
 import { Code, RpcError } from "../wire/status.ts";
 import { toJson } from "../wire/to-json.ts";
 import type { GatewayOutput } from "./json-gateway-output.ts";
@@ -15,7 +15,7 @@ const tooMuchQueued: RpcError = new RpcError(
 );
 
 export interface GatewayPeer {
-  readonly remoteAddress: string;
+  readonly origin: Origin;
   metadata(name: string): string | undefined;
 }
 
@@ -45,7 +45,11 @@ export class GatewayCall implements UnaryCall, StreamCall {
   }
 
   get remoteAddress(): string {
-    return this.#peer.remoteAddress;
+    return this.#peer.origin.remoteAddress;
+  }
+
+  get origin(): Origin {
+    return this.#peer.origin;
   }
 
   get isCancelled(): boolean {

@@ -11,7 +11,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Clock, Timer } from "../io/io.ts";
-import type { MethodTable } from "../wire/rpc.ts";
+import { type MethodTable, Origin } from "../wire/rpc.ts";
 import type { ServiceMethod } from "../wire/services.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { deadlineExceeded, unknownMethod } from "./grpc-text.ts";
@@ -70,7 +70,7 @@ export class JsonGateway {
       return true;
     }
     const peer: GatewayPeer = {
-      remoteAddress: remoteAddressOf(request),
+      origin: originOf(request),
       metadata: (name) => gatewayMetadata(request.headers, name),
     };
     const opened = this.#open(route, output, peer, false);
@@ -95,7 +95,7 @@ export class JsonGateway {
     }
     const bearer = bearerOf(request.headers["sec-websocket-protocol"]);
     const peer: GatewayPeer = {
-      remoteAddress: remoteAddressOf(request),
+      origin: originOf(request),
       metadata: (name) =>
         name === "authorization" && bearer !== undefined
           ? bearer
@@ -168,8 +168,9 @@ function gatewayPath(url: string): string | undefined {
   }
 }
 
-function remoteAddressOf(request: IncomingMessage): string {
-  return `${request.socket.remoteAddress}:${request.socket.remotePort}`;
+function originOf(request: IncomingMessage): Origin {
+  const { remoteAddress, remotePort } = request.socket;
+  return new Origin(`${remoteAddress}:${remotePort}`, "", request.headers["user-agent"] ?? "");
 }
 
 function ignore(): void {}

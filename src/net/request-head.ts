@@ -23,6 +23,7 @@ export class RequestHead implements FieldSink {
   contentLength: HeaderField | null = null;
   grpcTimeout: HeaderField | null = null;
   grpcEncoding: HeaderField | null = null;
+  userAgent: HeaderField | null = null;
   /** Set by the connection: the list was larger than allowed and is incomplete. */
   isTooLarge = false;
   /** Set by the connection: END_STREAM came with it. */
@@ -40,6 +41,7 @@ export class RequestHead implements FieldSink {
     this.contentLength = null;
     this.grpcTimeout = null;
     this.grpcEncoding = null;
+    this.userAgent = null;
     this.isTooLarge = false;
     this.isEnd = false;
     this.#seen = 0;
@@ -75,6 +77,9 @@ export class RequestHead implements FieldSink {
         break;
       case HeaderKind.GrpcEncoding:
         this.grpcEncoding = field;
+        break;
+      case HeaderKind.UserAgent:
+        this.userAgent = field;
         break;
       case HeaderKind.Transport:
         break;

@@ -8,11 +8,30 @@
 
 import type { RpcError } from "./status.ts";
 
+/** Who is at the other end of a connection; one object for all its calls. */
+export class Origin {
+  /** "ip:port" of the client. */
+  readonly remoteAddress: string;
+  /** Common name of the client's certificate, "" for none. */
+  readonly certificateName: string;
+  /** The first request's `user-agent`. */
+  agent: string;
+  /** For whoever keeps an account of callers. */
+  memo: object | null = null;
+
+  constructor(remoteAddress: string, certificateName = "", agent = "") {
+    this.remoteAddress = remoteAddress;
+    this.certificateName = certificateName;
+    this.agent = agent;
+  }
+}
+
 export interface Caller {
   /** Request metadata by lower-case name ("token", "hasleader", …), or undefined. */
   metadata(name: string): string | undefined;
   /** "ip:port" of the client. */
   readonly remoteAddress: string;
+  readonly origin: Origin;
   /** "grpc" or "gateway" (JSON over HTTP/1.1). */
   readonly transport: "grpc" | "gateway";
   /** True once the client has gone, cancelled or run out of time: an answer would be dropped. */
@@ -30,6 +49,11 @@ export interface Answer {
 export interface UnaryCall extends Caller, Answer {
   /** Sends the reserved message with status OK. */
   send(): void;
+  /**
+   * Sends a message that was encoded in pieces, with status OK; they must not change any more. A
+   * transport that has no such way is given the message in one piece.
+   */
+  sendPieces?(pieces: readonly Uint8Array[], sizeBytes: number): void;
   fail(error: RpcError): void;
 }
 

@@ -2,11 +2,12 @@
 // test says.
 
 import assert from "node:assert/strict";
-import type { StreamCall, UnaryCall } from "../../src/wire/rpc.ts";
+import { Origin, type StreamCall, type UnaryCall } from "../../src/wire/rpc.ts";
 import type { RpcError } from "../../src/wire/status.ts";
 
 export class FakeStream implements StreamCall {
   readonly remoteAddress = "127.0.0.1:1";
+  readonly origin: Origin = new Origin("127.0.0.1:1");
   readonly transport = "grpc";
   buffer: Uint8Array = new Uint8Array(0);
   queuedBytes = 0;
@@ -82,6 +83,7 @@ export class FakeStream implements StreamCall {
 
 export class FakeUnary implements UnaryCall {
   readonly remoteAddress = "127.0.0.1:1";
+  readonly origin: Origin = new Origin("127.0.0.1:1");
   readonly transport = "grpc";
   buffer: Uint8Array = new Uint8Array(0);
   isCancelled = false;

@@ -6,11 +6,11 @@
 //        root  nodes, one per "/"   the key itself is counted in its directory
 //
 // A node counts what lies directly in it; sums over subtrees are made by those who ask. When there
+// A node counts what lies directly in it; sums over subtrees are made by those who ask. When there
 // are too many nodes, the lightest leaves are added to their parents, which are then *closed*: an
 // unknown child of a closed node is counted in the node itself. So what was counted in a node and
-// goes later is always subtracted where it is now, and all sums stay exact; only the picture becomes
-// coarser where little lies. A closed node that is empty opens again.
-
+// goes later is subtracted where it is now, and all sums stay exact; the picture becomes coarser
+// where little lies. A closed node that is empty opens again.
 import { assert } from "../../base/assert.ts";
 import { latin1, writeLatin1 } from "../../base/latin1.ts";
 
