@@ -42,6 +42,7 @@ export class RecordingHandlers implements PeerHandlers {
   snapshot(message: Message): SnapshotSink {
     this.sink.message = message;
     this.sink.look = () => this.#look();
+    this.#look();
     return this.sink;
   }
 
