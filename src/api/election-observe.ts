@@ -54,7 +54,8 @@ export class ObserveCall {
     if (this.#isClosed) return;
     const { watch } = this.#member;
     this.#stop = watch.listen(this.#prefix, endOfPrefix(this.#prefix), (event) => {
-      this.#onEvent(event);
+      if (event === null) this.#look();
+      else this.#onEvent(event);
     });
     this.#look();
   }

@@ -167,8 +167,8 @@ export class LockQueue {
       waiting.acquired();
       return;
     }
-    const again = ({ tombstone }: { tombstone: boolean }): void => {
-      if (!tombstone || !this.#waiting.has(waiting)) return;
+    const again = (event: { tombstone: boolean } | null): void => {
+      if (event?.tombstone === false || !this.#waiting.has(waiting)) return;
       waiting.stop();
       this.#look(waiting);
     };

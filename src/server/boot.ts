@@ -1,6 +1,7 @@
 // From a data directory to the parts of a member, for a first start and for every later one.
 //
 //   no WAL   ids from the configuration ─► WAL with metadata ─► raft.bootstrap
+//            or from the cluster that is joined (join.ts): an empty log, which its leader fills
 //   WAL      newest valid snapshot record ─► entries after it ─► raft, applied = backend's index
 //
 // The database may be ahead of the log's commit index, which is not synced on its own; it is never
@@ -21,7 +22,14 @@ import { Wal, type WalOptions } from "../storage/wal/wal.ts";
 import { decodeMetadata, encodeMetadata } from "../wire/messages/etcdserver.ts";
 import { defragmentAtStart } from "./bootstrap-defrag.ts";
 import { clusterIdOf, memberIdOf } from "./identity.ts";
-import { checkBeginning, checkHasDatabase, checkIsNew, checkRest } from "./log-and-database.ts";
+import { checkLearners } from "./join.ts";
+import {
+  checkBeginning,
+  checkHasDatabase,
+  checkIsNew,
+  checkRest,
+  takeReceivedDatabase,
+} from "./log-and-database.ts";
 import { type MemberOptions, minLeaseTtlSeconds, SERVER_VERSION } from "./options.ts";
 
 /** Entries to one message; also the committed entries of one Ready. */
@@ -61,7 +69,8 @@ export function boot(parts: BootParts): Booted {
     directory: dataDir.walDirectory,
     durable: !options.unsafeNoFsync,
   };
-  checkHasDatabase(walOptions, dataDir);
+  const hasTaken = takeReceivedDatabase(walOptions, dataDir);
+  if (!hasTaken) checkHasDatabase(walOptions, dataDir);
   const backend = Backend.open({
     disk: world.disk,
     clock: world.clock,
@@ -85,9 +94,10 @@ export function boot(parts: BootParts): Booted {
     isAwaited: parts.isAwaited,
     onChanges: parts.onChanges,
   });
+  checkLearners(state.members.all(), options.maxLearners);
   log.info("kvstore restored", { "current-rev": state.mvcc.currentRevision });
   const booted =
-    dataDir.hasWal && !wasNeverBegun(walOptions, backend)
+    dataDir.hasWal && !canBeginAgain(walOptions, backend, options)
       ? restart(parts, walOptions, { backend, state, dataDir })
       : begin(parts, walOptions, { backend, dataDir });
   return { ...booted, backend, state, dataDir };
@@ -98,12 +108,22 @@ type Agreement = Pick<
   "memberId" | "clusterId" | "wal" | "raft" | "snapshotIndex" | "remotes"
 >;
 
-/** A first start that a crash cut short: nothing was agreed, so it is made again. */
-function wasNeverBegun({ disk, directory }: WalOptions, backend: Backend): boolean {
+/**
+ * The first start of a member of a new cluster that a crash cut short: nothing was agreed, so it
+ * is made again. Who joins a cluster gets his log from the others anyway.
+ */
+function canBeginAgain(
+  { disk, directory }: WalOptions,
+  backend: Backend,
+  options: MemberOptions,
+): boolean {
   if (backend.appliedIndex > 0) return false;
-  const { contents } = readLog(disk, directory, NO_SNAPSHOT);
-  const { hardState, snapshots } = contents;
-  return (hardState === undefined || hardState.term === 0) && snapshots.length <= 1;
+  // The log may begin with a leader's snapshot, and then it cannot be read from its beginning.
+  if ((validSnapshots(disk, directory).at(-1)?.index ?? 0) > 0) return false;
+  const { metadata, hardState, snapshots } = readLog(disk, directory, NO_SNAPSHOT).contents;
+  if ((hardState !== undefined && hardState.term > 0) || snapshots.length > 1) return false;
+  const own = initialMembers(options).find((member) => member.name === options.name);
+  return own?.id === decodeMetadata(metadata).nodeID;
 }
 
 function begin(
@@ -114,20 +134,26 @@ function begin(
   const { options, log } = parts;
   checkIsNew(backend.appliedIndex, dataDir);
   log.info("bootstrapping cluster");
+  const { joined } = options;
   const members = initialMembers(options);
-  const clusterId = clusterIdOf(members.map((member) => member.id));
-  const memberId = members.find((member) => member.name === options.name)!.id;
+  const clusterId = joined?.clusterId ?? clusterIdOf(members.map((member) => member.id));
+  const memberId = joined?.memberId ?? members.find(({ name }) => name === options.name)!.id;
   const wal = Wal.create(walOptions, encodeMetadata({ nodeID: memberId, clusterID: clusterId }));
   const raft = newRaft(parts, memberId, NEW, []);
-  raft.bootstrap(members.map((member) => ({ id: member.id, context: encodeMember(member) })));
+  if (joined === undefined) {
+    raft.bootstrap(members.map((member) => ({ id: member.id, context: encodeMember(member) })));
+  }
   log.info("starting local member", {
     "local-member-id": idText(memberId),
     "cluster-id": idText(clusterId),
   });
-  return { memberId, clusterId, wal, raft, snapshotIndex: 0, remotes: [] };
+  return { memberId, clusterId, wal, raft, snapshotIndex: 0, remotes: joined?.members ?? [] };
 }
 
-function initialMembers(options: MemberOptions): ClusterMember[] {
+/** The members of a new cluster: their ids follow from their addresses and the token. */
+export function initialMembers(
+  options: Pick<MemberOptions, "initialCluster" | "initialClusterToken">,
+): ClusterMember[] {
   return [...options.initialCluster].map(([name, urls]) => {
     const peerUrls = [...urls].sort();
     const id = memberIdOf(peerUrls, options.initialClusterToken);

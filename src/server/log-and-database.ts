@@ -8,6 +8,7 @@
 import { idText } from "../state/members/member-json.ts";
 import type { State } from "../state/state.ts";
 import type { DataDir } from "../storage/data-dir.ts";
+import { appliedIndexOf } from "../storage/store-contents.ts";
 import { validSnapshots, type WalContents, type WalSnapshot } from "../storage/wal/read-log.ts";
 import type { WalOptions } from "../storage/wal/wal.ts";
 import { decodeMetadata } from "../wire/messages/etcdserver.ts";
@@ -17,6 +18,24 @@ const RESTORE =
   "restore a snapshot of the database into a new data directory (etcdutl snapshot restore)";
 
 type Places = Pick<DataDir, "databasePath" | "walDirectory">;
+
+/**
+ * The log begins behind a snapshot from the leader, but a crash came before its database was put in
+ * place: it is done now. False when there is nothing to be done.
+ */
+export function takeReceivedDatabase(
+  { disk, log, directory }: WalOptions,
+  dataDir: DataDir,
+): boolean {
+  if (!dataDir.hasWal) return false;
+  const index = validSnapshots(disk, directory).at(-1)?.index ?? 0;
+  if (index === 0 || !disk.exists(dataDir.receivedDatabasePath(index))) return false;
+  const path = dataDir.databasePath;
+  const has = dataDir.hadDatabase ? appliedIndexOf({ disk, path, freelistType: "map" }) : 0;
+  if (has >= index) return false;
+  log.info("Recovering from snapshot backend", { path: dataDir.receivedDatabasePath(index) });
+  return dataDir.useReceivedDatabase(index);
+}
 
 /**
  * Asked before an empty database is made: who looks then should still see that it was not there.

@@ -30,6 +30,8 @@ export class LogSnapshots {
   #lastInMemory: number;
   #lastOnDisk: number;
   #isSaving = false;
+  /** Snapshots under way to followers, who will need the entries after them. */
+  #holds = 0;
   #purgeTimer: Timer | undefined;
 
   constructor(parts: LogSnapshotParts) {
@@ -37,6 +39,22 @@ export class LogSnapshots {
     this.#lastInMemory = parts.snapshotIndex;
     this.#lastOnDisk = parts.snapshotIndex;
     this.#schedulePurge();
+  }
+
+  /** A database from the leader is in place, with all up to `index`. */
+  replaced(index: number): void {
+    this.#lastInMemory = this.#lastOnDisk = index;
+    this.#parts.wal.release(index);
+    this.#parts.dataDir.removeDatabasesBefore(index + 1);
+  }
+
+  /** The log in memory is not cut until `release`. */
+  hold(): void {
+    this.#holds++;
+  }
+
+  release(): void {
+    this.#holds--;
   }
 
   /** Called after entries were applied up to `index` of `term`. */
@@ -51,6 +69,7 @@ export class LogSnapshots {
 
   #cutMemory(index: number): void {
     const { raft, options } = this.#parts;
+    if (this.#holds > 0) return;
     this.#lastInMemory = index;
     const { confState } = raft.status();
     raft.createSnapshot(index, confState);
@@ -84,6 +103,13 @@ export class LogSnapshots {
 
   #save(snapshot: WalSnapshotWithConfState, membership: Membership): void {
     const { dataDir, wal, log, metrics, clock, fatal } = this.#parts;
+    // A record of an older snapshot behind that of a newer one would be taken for the newest.
+    const isOutdated = (): boolean => {
+      if (snapshot.index >= this.#lastOnDisk) return false;
+      this.#isSaving = false;
+      return true;
+    };
+    if (isOutdated()) return;
     const beganMs = clock.monotonicMs();
     dataDir.saveSnapshot(snapshot, membership, (error) => {
       if (error !== null) {
@@ -93,6 +119,7 @@ export class LogSnapshots {
       const tookSeconds = (clock.monotonicMs() - beganMs) / 1000;
       metrics.snapSaveTotalSeconds.observe(tookSeconds);
       metrics.snapFsyncSeconds.observe(tookSeconds);
+      if (isOutdated()) return;
       wal.saveSnapshot(snapshot, (walError) => {
         this.#isSaving = false;
         if (walError !== null) {

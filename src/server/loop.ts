@@ -12,14 +12,17 @@
 // applied only if it is durable here (etcd #14370: an acknowledged write was lost because of it).
 
 import { assert } from "../base/assert.ts";
-import type { Clock } from "../io/io.ts";
+import type { Clock, Done } from "../io/io.ts";
 import type { Raft } from "../raft/raft.ts";
-import { type Entry, EntryType, type Ready } from "../raft/ready.ts";
+import { type Entry, EntryType, type HardState, type Ready } from "../raft/ready.ts";
 import type { Wal } from "../storage/wal/wal.ts";
+import type { Snapshot } from "../wire/messages/raft.ts";
 
 /** What the loop drives; `Member` implements it. */
 export interface LoopHooks {
   send(ready: Ready): void;
+  /** A snapshot from the leader replaces log and state. */
+  install(snapshot: Snapshot, hardState: HardState, done: Done): void;
   /** Who leads has changed, or reads were confirmed. */
   news(ready: Ready): void;
   apply(entry: Entry): void;
@@ -92,6 +95,10 @@ export class Loop {
       // What replaces the end of the log is not durable yet, whatever stood there before.
       const first = ready.entries[0];
       if (first !== undefined) this.#durableIndex = Math.min(this.#durableIndex, first.index - 1);
+      if (ready.snapshot !== undefined) {
+        this.#install(ready, ready.snapshot);
+        return;
+      }
       this.#written = true;
       if (ready.entries.length > 0 || ready.hardState !== undefined) {
         this.#written = false;
@@ -120,6 +127,22 @@ export class Loop {
     this.#finish(ready);
     this.#begin();
   };
+
+  /** Log and state become those of the snapshot; entries that came after it follow. */
+  #install(ready: Ready, snapshot: Snapshot): void {
+    const { hardState, entries } = ready;
+    assert(hardState !== undefined, "a snapshot moves the commit index");
+    this.#written = false;
+    this.#hooks.install(snapshot, hardState, (error) => {
+      if (error !== null) {
+        this.#hooks.fatal(error);
+        return;
+      }
+      this.#durableIndex = snapshot.metadata!.index;
+      if (entries.length > 0) this.#wal.append(entries, undefined, true, this.#onWritten);
+      else this.#onWritten(null);
+    });
+  }
 
   /** All of it is durable: tell the others, apply the rest, let raft go on. */
   #finish(ready: Ready): void {

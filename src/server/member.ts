@@ -4,45 +4,52 @@
 // watchers are served (watch-feed), when leases end (lease-clock).
 
 import type { Logger } from "../base/log.ts";
-import type { Clock, Timer, World } from "../io/io.ts";
+import type { Clock, Done, Timer, World } from "../io/io.ts";
 import type { Raft, RaftStatus } from "../raft/raft.ts";
-import type { Entry, Ready } from "../raft/ready.ts";
-import { idText } from "../state/members/member-json.ts";
+import type { Entry, HardState, Ready } from "../raft/ready.ts";
 import type { Members } from "../state/members/members.ts";
 import type { Mvcc } from "../state/mvcc/mvcc.ts";
 import type { State } from "../state/state.ts";
-import { WatchableStore } from "../state/watch/watchable-store.ts";
+import type { WatchableStore } from "../state/watch/watchable-store.ts";
 import type { Backend } from "../storage/backend.ts";
 import type { BackendSnapshot } from "../storage/backend-snapshot.ts";
 import type { Wal } from "../storage/wal/wal.ts";
 import type { WalMetrics } from "../storage/wal/wal-metrics.ts";
 import { Errors } from "../wire/errors.ts";
-import { RequestField } from "../wire/internal-raft-request.ts";
 import { HeaderTemplate } from "../wire/kv-responses.ts";
-import {
-  AlarmAction,
-  type AlarmMember,
-  AlarmType,
-  encodeAlarmRequest,
-} from "../wire/messages/rpc-maintenance.ts";
+import type { Message, Snapshot } from "../wire/messages/raft.ts";
+import { type AlarmMember, AlarmType } from "../wire/messages/rpc-maintenance.ts";
 import type { RpcError } from "../wire/status.ts";
 import { Applier } from "./applier.ts";
-import { AutoCompactor } from "./auto-compactor.ts";
+import type { AutoCompactor } from "./auto-compactor.ts";
 import { type Booted, boot } from "./boot.ts";
-import { ClusterDuties } from "./cluster-duties.ts";
+import type { ClusterDuties } from "./cluster-duties.ts";
 import { Compactor } from "./compactor.ts";
-import { LeaseClock } from "./lease-clock.ts";
+import {
+  type Kit,
+  newAutoCompactor,
+  newDuties,
+  newLeaseClock,
+  newPublisher,
+  newWatchableStore,
+  newWatchFeed,
+} from "./kit.ts";
+import type { LeaseClock } from "./lease-clock.ts";
 import { LogSnapshots } from "./log-snapshots.ts";
 import { Loop, type LoopHooks } from "./loop.ts";
 import { NO_NETWORK } from "./no-network.ts";
-import { GRPC_OVERHEAD_BYTES, type MemberOptions, requestTimeoutMs } from "./options.ts";
+import type { MemberOptions } from "./options.ts";
 import { Peers } from "./peers.ts";
 import { Proposals, type Waiter } from "./proposals.ts";
-import { Publisher } from "./publisher.ts";
+import type { Publisher } from "./publisher.ts";
 import { Reads, type ReadWaiter } from "./reads.ts";
 import { RequestIds } from "./request-id.ts";
 import { ServerMetrics } from "./server-metrics.ts";
-import { WatchFeed } from "./watch-feed.ts";
+import { SnapshotInstall } from "./snapshot-install.ts";
+import { SnapshotReceiver } from "./snapshot-receiver.ts";
+import { SnapshotSender } from "./snapshot-sender.ts";
+import { SpaceAlarm } from "./space-alarm.ts";
+import type { WatchFeed } from "./watch-feed.ts";
 
 export interface MemberParts {
   /** Without a network the member is alone. */
@@ -85,10 +92,13 @@ export class Member implements LoopHooks {
   readonly #leaseIds: RequestIds;
   readonly #applier: Applier;
   readonly #peers: Peers;
+  readonly #sender: SnapshotSender;
+  readonly #install: SnapshotInstall;
+  readonly #spaceAlarm: SpaceAlarm;
+  readonly #wake: () => void;
   readonly #remotes: Booted["remotes"];
   #tick: Timer | undefined;
   #lastLead = 0n;
-  #isRaisingAlarm = false;
   #isStopped = false;
 
   /** @throws Error naming the file and the remedy when the data directory cannot be used. */
@@ -111,31 +121,49 @@ export class Member implements LoopHooks {
     this.backend = booted.backend;
     this.#wal = booted.wal;
     this.#raft = booted.raft;
-    const wake = (): void => this.#loop.wake();
+    this.#wake = () => this.#loop.wake();
     const appliedIndex = (): number => this.backend.appliedIndex;
     const common = { clock: this.clock, raft: this.#raft, metrics: this.metrics, options };
+    const toReads = { ...common, appliedIndex, wake: this.#wake };
     const firstContext = BigInt(Math.floor(this.clock.wallMs())) << 8n;
-    this.#proposals = new Proposals({ ...common, memberId: this.id, appliedIndex, wake });
-    this.#reads = new Reads({ ...common, appliedIndex, wake, firstContext });
-    this.#loop = new Loop({
-      clock: this.clock,
-      raft: this.#raft,
-      wal: this.#wal,
-      hooks: this,
-      durableIndex: this.#raft.lastIndex,
-    });
-    this.compactor = this.#newCompactor();
-    this.#snapshots = this.#newLogSnapshots(booted);
-    this.#publisher = this.#newPublisher();
-    this.#autoCompactor = this.#newAutoCompactor();
-    this.watch = this.#newWatchableStore();
-    this.watchFeed = this.#newWatchFeed();
-    this.leaseClock = this.#newLeaseClock();
+    this.#proposals = new Proposals({ ...toReads, memberId: this.id });
+    this.#reads = new Reads({ ...toReads, firstContext });
+    const kit = this.#newKit(booted);
+    this.#loop = new Loop({ ...kit, hooks: this, durableIndex: this.#raft.lastIndex });
+    this.compactor = new Compactor({ ...kit, sleepMs: options.compactionSleepMs });
+    this.#snapshots = new LogSnapshots(kit);
+    this.#publisher = newPublisher(kit, parts.onReady);
+    this.#autoCompactor = newAutoCompactor(kit);
+    this.watch = newWatchableStore(kit, this.header, () => this.watchFeed.wake());
+    this.watchFeed = newWatchFeed(kit, this.watch);
+    this.leaseClock = newLeaseClock(kit);
     this.#leaseIds = new RequestIds(this.id, this.clock.wallMs());
-    this.#applier = this.#newApplier();
+    this.#spaceAlarm = new SpaceAlarm(kit);
+    this.duties = newDuties(kit, this.leaseClock, this.#publisher);
+    this.#sender = new SnapshotSender({ ...kit, snapshots: this.#snapshots });
+    this.#applier = this.#newApplier(kit);
+    this.#peers = this.#newPeers(kit);
+    const replaced = (index: number): void => this.#replaced(index);
+    this.#install = new SnapshotInstall({ ...kit, watch: this.watch, replaced });
     this.#remotes = booted.remotes;
-    this.duties = this.#newDuties();
-    this.#peers = this.#newPeers();
+  }
+
+  #newKit(booted: Booted): Kit {
+    const { clock, log, options, metrics } = this;
+    const { disk, random, network = NO_NETWORK } = this.#parts.world;
+    return {
+      ...booted,
+      ...{ clock, disk, random, network, log, options, metrics },
+      proposals: this.#proposals,
+      reads: this.#reads,
+      propose: (field, bytes, start, end, waiter) =>
+        this.#proposals.propose(field, bytes, start, end, waiter),
+      confirmRead: (waiter) => this.#reads.confirm(waiter),
+      isLeader: () => this.#raft.isLeader,
+      appliedIndex: () => this.backend.appliedIndex,
+      wake: this.#wake,
+      fatal: (error) => this.fatal(error),
+    };
   }
 
   /** Begins to tick; `onReady` follows. */
@@ -173,7 +201,7 @@ export class Member implements LoopHooks {
   /** Refuses what the quota has no room for, and raises the alarm. */
   refuseOverQuota(costBytes: number): RpcError | null {
     if (this.state.quota.isAvailable(costBytes)) return null;
-    this.#raiseNoSpace();
+    this.#spaceAlarm.raise();
     return Errors.NoSpace;
   }
 
@@ -320,6 +348,18 @@ export class Member implements LoopHooks {
     if (!this.hasLeader) this.#campaignIfAlone();
   }
 
+  install(snapshot: Snapshot, hardState: HardState, done: Done): void {
+    this.#install.install(snapshot, hardState, done);
+  }
+
+  /** A database from the leader is in place. */
+  #replaced(index: number): void {
+    this.#snapshots.replaced(index);
+    this.#peers.replaced();
+    this.compactor.wake();
+    this.applied();
+  }
+
   fatal(error: Error): void {
     this.#isStopped = true;
     this.#parts.onFatal(error);
@@ -338,22 +378,6 @@ export class Member implements LoopHooks {
     if (voters.length === 1 && voters[0] === this.id) raft.campaign();
   }
 
-  #raiseNoSpace(): void {
-    if (this.#isRaisingAlarm || this.state.alarms.isActive(AlarmType.NOSPACE)) return;
-    this.#isRaisingAlarm = true;
-    const body = encodeAlarmRequest({
-      action: AlarmAction.ACTIVATE,
-      memberID: this.id,
-      alarm: AlarmType.NOSPACE,
-    });
-    const done = (): void => {
-      this.#isRaisingAlarm = false;
-    };
-    const waiter = { proposedAtMs: 0, settle: done, fail: done };
-    this.log.warn("alarm raised", { alarm: "NOSPACE", from: idText(this.id) });
-    this.propose(RequestField.Alarm, body, 0, body.length, waiter);
-  }
-
   #scheduleTick(): void {
     this.#tick = this.clock.after(this.options.tickMs, () => {
       this.#raft.tick();
@@ -365,132 +389,38 @@ export class Member implements LoopHooks {
     });
   }
 
-  #newApplier(): Applier {
-    const { clock, log, metrics, options, state, compactor, leaseClock } = this;
+  #newApplier(kit: Kit): Applier {
     return new Applier({
-      ...{ clock, log, metrics, state, compactor, leaseClock },
-      warningApplyMs: options.warningApplyMs,
-      raft: this.#raft,
-      proposals: this.#proposals,
-      reads: this.#reads,
+      ...kit,
+      warningApplyMs: this.options.warningApplyMs,
+      compactor: this.compactor,
+      leaseClock: this.leaseClock,
       publisher: this.#publisher,
       snapshots: this.#snapshots,
-      raiseNoSpace: () => this.#raiseNoSpace(),
+      raiseNoSpace: () => this.#spaceAlarm.raise(),
       membershipChanged: (outcome) => {
+        this.#sender.configurationChanged(outcome.index);
         this.#peers.changed(outcome);
         this.duties.changed(outcome);
       },
-      fatal: (error) => this.fatal(error),
     });
   }
 
-  #newDuties(): ClusterDuties {
-    const { clock, log, metrics, state, options, clusterId, leaseClock } = this;
-    return new ClusterDuties({
-      ...{ clock, log, metrics, state, options, clusterId, leaseClock },
-      memberId: this.id,
-      raft: this.#raft,
-      network: this.#parts.world.network ?? NO_NETWORK,
-      proposals: this.#proposals,
-      confirmRead: (waiter) => this.confirmRead(waiter),
-      storageVersion: () => this.storageVersion,
-      wake: this.#loop.wake,
-    });
-  }
-
-  #newPeers(): Peers {
-    const { clock, log, metrics, members, options, clusterId } = this;
+  #newPeers(kit: Kit): Peers {
+    const { members, options } = this;
+    const step = (message: Message): void => {
+      this.#raft.step(message);
+      this.#loop.wake();
+    };
+    const receiver = new SnapshotReceiver({ ...kit, step });
     return new Peers({
-      ...{ clock, log, metrics, members, clusterId },
-      network: this.#parts.world.network ?? NO_NETWORK,
-      raft: this.#raft,
-      memberId: this.id,
+      ...kit,
+      ...{ members, receiver },
       tickMs: options.tickMs,
       ownUrls: options.initialCluster.get(options.name) ?? [],
-      wake: this.#loop.wake,
-      receiveSnapshot: () => {
-        throw new Error("snapshots are not received yet");
-      },
-      sendSnapshot: ({ to }) => this.#raft.reportSnapshot(to, false),
-      snapshotSent: (to, isOk) => this.#raft.reportSnapshot(to, isOk),
+      sender: this.#sender,
       answer: (request, answer) => this.duties.answer(request, answer),
       onRemoved: () => {},
-    });
-  }
-
-  #newCompactor(): Compactor {
-    const { clock, log, state, backend } = this;
-    const sleepMs = this.options.compactionSleepMs;
-    return new Compactor({ clock, log, state, backend, sleepMs });
-  }
-
-  #newAutoCompactor(): AutoCompactor {
-    const { clock, log, options } = this;
-    return new AutoCompactor({
-      ...{ clock, log },
-      setting: options.autoCompaction,
-      proposals: this.#proposals,
-      isLeader: () => this.#raft.isLeader,
-      revision: () => this.revision,
-    });
-  }
-
-  #newLogSnapshots(booted: Booted): LogSnapshots {
-    const { clock, log, state, backend, metrics, options } = this;
-    const { dataDir, snapshotIndex } = booted;
-    return new LogSnapshots({
-      ...{ clock, log, state, backend, metrics, options, dataDir, snapshotIndex },
-      raft: this.#raft,
-      wal: this.#wal,
-      fatal: (error) => this.fatal(error),
-    });
-  }
-
-  #newPublisher(): Publisher {
-    const { clock, log, state, backend, options } = this;
-    return new Publisher({
-      ...{ clock, log, state, backend, options },
-      memberId: this.id,
-      clusterId: this.clusterId,
-      proposals: this.#proposals,
-      network: this.#parts.world.network ?? NO_NETWORK,
-      isLeader: () => this.#raft.isLeader,
-      onPublished: this.#parts.onReady,
-    });
-  }
-
-  #newWatchableStore(): WatchableStore {
-    return new WatchableStore({
-      mvcc: this.mvcc,
-      header: this.header,
-      term: () => this.term,
-      fragmentBytes: this.options.maxRequestBytes + GRPC_OVERHEAD_BYTES,
-      onLagging: () => this.watchFeed.wake(),
-    });
-  }
-
-  #newWatchFeed(): WatchFeed {
-    return new WatchFeed({
-      clock: this.clock,
-      random: this.#parts.world.random.fork("watch"),
-      store: this.watch,
-      appliedIndex: () => this.appliedIndex,
-      progressNotifyMs: this.options.watchProgressNotifyMs,
-    });
-  }
-
-  #newLeaseClock(): LeaseClock {
-    const { clock, log, options } = this;
-    return new LeaseClock({
-      ...{ clock, log },
-      leases: this.state.leases,
-      electionMs: options.electionMs,
-      retryMs: requestTimeoutMs(options),
-      checkpoints: options.leaseCheckpoint,
-      confirmRead: (waiter) => this.confirmRead(waiter),
-      propose: (field, bytes, start, end, waiter) => {
-        this.propose(field, bytes, start, end, waiter);
-      },
     });
   }
 }

@@ -1,6 +1,7 @@
 // What a member needs to know to start: the flags of etcd after they were parsed and checked.
 
 import type { AutoCompaction } from "./auto-compactor.ts";
+import type { JoinedCluster } from "./join.ts";
 
 /** What a member does for its cluster. What is left out is as in `DEFAULT_DUTIES`. */
 export interface DutyOptions {
@@ -30,6 +31,8 @@ export interface MemberOptions extends Partial<DutyOptions> {
   /** name → peer URLs of every member of a new cluster, this one included. */
   readonly initialCluster: ReadonlyMap<string, readonly string[]>;
   readonly initialClusterToken: string;
+  /** The first start of a member that was added to a cluster: who it is there. */
+  readonly joined?: JoinedCluster | undefined;
 
   readonly tickMs: number;
   readonly electionMs: number;

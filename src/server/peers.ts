@@ -21,6 +21,8 @@ import type { ConfChangeOutcome } from "../state/state.ts";
 import { ConfChangeType, type Message, MessageType } from "../wire/messages/raft.ts";
 import { SERVER_VERSION } from "./options.ts";
 import type { ServerMetrics } from "./server-metrics.ts";
+import { RefusingSink, type SnapshotReceiver } from "./snapshot-receiver.ts";
+import type { SnapshotSender } from "./snapshot-sender.ts";
 
 /** The oldest version whose members are understood, as etcd says it. */
 const MIN_CLUSTER_VERSION = "3.0.0";
@@ -39,9 +41,8 @@ export interface PeersParts {
   readonly ownUrls: readonly string[];
   /** Raft has something to do. */
   readonly wake: () => void;
-  readonly receiveSnapshot: (message: Message) => SnapshotSink;
-  readonly sendSnapshot: (message: Message) => void;
-  readonly snapshotSent: (to: bigint, isOk: boolean) => void;
+  readonly receiver: SnapshotReceiver;
+  readonly sender: SnapshotSender;
   readonly answer: (request: PeerRequest, answer: (answer: PeerAnswer) => void) => void;
   /** This member was removed from the cluster: it must stop for good. */
   readonly onRemoved: () => void;
@@ -198,7 +199,7 @@ export class Peers implements PeerHandlers {
       }),
     );
     for (const message of messages) {
-      if (message.type === MessageType.MsgSnap) this.#parts.sendSnapshot(message);
+      if (message.type === MessageType.MsgSnap) this.#parts.sender.send(message);
     }
   }
 
@@ -228,6 +229,8 @@ export class Peers implements PeerHandlers {
 
   stop(): void {
     this.#isStopped = true;
+    this.#parts.receiver.stop();
+    this.#parts.sender.stop();
     this.#parts.network.close();
   }
 
@@ -243,16 +246,21 @@ export class Peers implements PeerHandlers {
 
   message(message: Message): void {
     if (this.#isStopped || !this.#isForUs(message)) return;
+    // Without the database behind it it would be believed.
+    if (message.type === MessageType.MsgSnap) return;
     this.#raft.step(message);
     this.#parts.wake();
   }
 
   snapshot(message: Message): SnapshotSink {
-    return this.#parts.receiveSnapshot(message);
+    if (this.#isStopped || !this.#isForUs(message)) {
+      return new RefusingSink(new Error("the snapshot is not for this member"));
+    }
+    return this.#parts.receiver.receive(message);
   }
 
   snapshotSent(to: bigint, isOk: boolean): void {
-    this.#parts.snapshotSent(to, isOk);
+    this.#parts.sender.sent(to, isOk);
   }
 
   unreachable(id: bigint): void {

@@ -26,6 +26,10 @@ export class Alarms {
     });
   }
 
+  forget(): void {
+    this.#active.length = 0;
+  }
+
   /** Is such an alarm raised by anybody? */
   isActive(alarm: number): boolean {
     for (const active of this.#active) if (active.alarm === alarm) return true;

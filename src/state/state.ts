@@ -78,9 +78,11 @@ export class State {
   /** Hashes of the last compactions. */
   readonly hashes: StoredHashes = new StoredHashes();
   readonly isAwaited: (idHigh: number, idLow48: number) => boolean;
+  readonly #options: StateOptions;
 
   private constructor(options: StateOptions) {
     const { records } = options;
+    this.#options = options;
     this.records = records;
     this.isAwaited = options.isAwaited;
     this.leases = new Leases(records, options.minLeaseTtl);
@@ -106,6 +108,20 @@ export class State {
   /** The same in steps, for those who have other things to do meanwhile. */
   static opening(options: StateOptions): Opening {
     return new Opening(options, new State(options));
+  }
+
+  /**
+   * The records are others now: a leader has sent its database. Everything is restored from them;
+   * the parts stay the same objects. Nobody may be reading over several turns (`mvcc.pins`).
+   */
+  reopen(): void {
+    this.compaction.forget();
+    this.leases.forget();
+    this.mvcc.forget(new KeyIndex(this.#options.hashSeed));
+    this.members.forget();
+    this.alarms.forget();
+    const opening = new Opening(this.#options, this);
+    while (!opening.step(RESTORE_STEP_RECORDS));
   }
 
   /** The last entry whose effect is in the state. */

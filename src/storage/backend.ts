@@ -23,14 +23,17 @@ import { Defragmentation } from "./defragmentation.ts";
 import { findRecord, forEachEntry, getValue, type RecordVisitor, scanRecords } from "./overlay.ts";
 import { RecordChunks } from "./record-batch.ts";
 import type { FoundRecord } from "./revision-search.ts";
-import { ALL_BUCKETS, Bucket, MetaKey, readRevision, readUint64 } from "./schema.ts";
-import { openStore, removeLeftovers, type Store } from "./store.ts";
+import { Bucket } from "./schema.ts";
+import { directoryOf, openStore, removeLeftovers, type Store } from "./store.ts";
+import { contentsOf } from "./store-contents.ts";
 
 /** A commit of as much takes 10 ms of the thread, in steps. */
 const BATCH_BYTES_MAX = 8 << 20;
 /** The open batch while a commit hangs: this much memory, then the members must wait. */
 const OVERLOAD_BYTES = 64 << 20;
 const OVERLOAD_BATCHES = 10;
+/** How soon to look again whether readers have left. */
+const READERS_RETRY_MS = 5;
 /** Entries that a step of `hash` looks at. */
 const HASH_STEP_ENTRIES = 2000;
 
@@ -45,6 +48,12 @@ export interface BackendOptions {
   readonly freelistType: FreelistType;
   /** A write or sync has failed. Nobody knows what is on the disk: the process has to end. */
   readonly onFatal: (error: Error) => void;
+}
+
+interface Replacement {
+  readonly from: string;
+  readonly isFree: () => boolean;
+  readonly done: () => void;
 }
 
 export class Backend {
@@ -68,6 +77,7 @@ export class Backend {
   #defragmentation: Defragmentation | undefined;
   /** No commit may begin: the file is about to be replaced. */
   #isHeld = false;
+  #replacement: Replacement | undefined;
   #appliedIndex: number;
   #term: number;
   #durableAppliedIndex: number;
@@ -95,13 +105,11 @@ export class Backend {
     this.#options = options;
     this.#clock = options.clock;
     this.#store = store;
-    const { view } = store.db;
-    this.#missingBuckets = ALL_BUCKETS.filter((name) => view.bucket(name) === undefined);
-    const meta = view.bucket(Bucket.meta);
-    const numberAt = (key: Uint8Array) => readUint64(meta?.get(key) ?? new Uint8Array(8));
-    this.#appliedIndex = this.#durableAppliedIndex = numberAt(MetaKey.consistentIndex);
-    this.#term = numberAt(MetaKey.term);
-    this.#lastMain = lastMainOf(store);
+    const contents = contentsOf(store);
+    this.#missingBuckets = contents.missingBuckets;
+    this.#appliedIndex = this.#durableAppliedIndex = contents.appliedIndex;
+    this.#term = contents.term;
+    this.#lastMain = contents.lastMain;
     this.#open = this.#newBatch();
     this.#batches = [this.#open];
     const none = new Uint8Array(0);
@@ -284,6 +292,19 @@ export class Backend {
     this.#store = defragmentNow(options);
   }
 
+  /**
+   * The database in the file `from`, which is durable, takes the place of this one; changes that
+   * were not committed are dropped. Who waits for a commit is told that it is done: what they
+   * wanted is part of the new one, or does not matter any more. It waits until `isFree` says that
+   * nobody is reading. A failure is fatal.
+   */
+  replaceBy(from: string, isFree: () => boolean, done: () => void): void {
+    assert(this.#replacement === undefined, "one replacement at a time");
+    this.#replacement = { from, isFree, done };
+    this.#defragmentation?.cancel();
+    this.#replaceWhenIdle();
+  }
+
   /** What `bbolt check` would say of the last committed state: nothing. */
   problems(): string[] {
     return this.#store.problems();
@@ -384,6 +405,7 @@ export class Backend {
     release(waiting);
     if (this.#isCutWanted || (this.#isFull() && this.#state === "open")) this.#cut();
     this.#defragmentation?.idle();
+    this.#replaceWhenIdle();
   }
 
   #startDefragmentation(done: (error: Error | null) => void): void {
@@ -393,6 +415,7 @@ export class Backend {
       this.#isDefragmenting = false;
       this.#resume();
       done(error);
+      this.#replaceWhenIdle();
     };
     this.#defragmentation = new Defragmentation({
       disk,
@@ -417,6 +440,43 @@ export class Backend {
     this.#defragmentation.start();
   }
 
+  readonly #replaceWhenIdle = (): void => {
+    const replacement = this.#replacement;
+    if (replacement === undefined || this.#isDefragmenting || this.#state === "failed") return;
+    this.#isHeld = true;
+    if (this.#batches.length > 1) return;
+    if (!replacement.isFree()) {
+      this.#clock.after(READERS_RETRY_MS, this.#replaceWhenIdle);
+      return;
+    }
+    const { disk, path } = this.#options;
+    try {
+      this.#store.retire();
+      disk.rename(replacement.from, path);
+      disk.syncDirectory(directoryOf(path));
+      this.#store = openStore(this.#options);
+    } catch (error) {
+      this.#fail(error as Error);
+      return;
+    }
+    const contents = contentsOf(this.#store);
+    this.#missingBuckets = contents.missingBuckets;
+    this.#appliedIndex = this.#durableAppliedIndex = contents.appliedIndex;
+    this.#term = contents.term;
+    this.#lastMain = contents.lastMain;
+    this.#open = this.#newBatch();
+    this.#batches = [this.#open];
+    if (this.#missingBuckets.length > 0) this.#open.hasNews = true;
+    this.#replacement = undefined;
+    this.#isHeld = this.#isCutWanted = false;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    replacement.done();
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    release(waiting);
+  };
+
   #resume(): void {
     this.#isHeld = false;
     if (this.#isCutWanted) this.#cut();
@@ -430,11 +490,4 @@ export class Backend {
 
 function release(waiting: readonly (() => void)[]): void {
   for (const done of waiting) done();
-}
-
-function lastMainOf(store: Store): number {
-  let page = store.db.view.bucket(Bucket.key)?.rootPage();
-  while (page !== undefined && !page.isLeaf) page = store.db.cache.page(page.child(page.count - 1));
-  if (page === undefined || page.count === 0) return 0;
-  return readRevision(page.bytes, page.keyStart(page.count - 1)).main;
 }

@@ -77,7 +77,7 @@ export class DataDir {
     this.hadDatabase = disk.exists(database);
   }
 
-  saveSnapshot(snapshot: LogSnapshot, membership: Membership, done: Done): void {
+  saveSnapshot(snapshot: LogSnapshot, membership: Membership | Uint8Array, done: Done): void {
     writeSnapshot(this.#disk, this.snapDirectory, snapshot, membership, done);
   }
 

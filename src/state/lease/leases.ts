@@ -52,6 +52,12 @@ export class Leases implements LeaseAttachments {
     });
   }
 
+  /** All of them; nobody is told, because nothing happened to them. */
+  forget(): void {
+    this.#leases.clear();
+    this.#leaseOf.clear();
+  }
+
   get count(): number {
     return this.#leases.size;
   }

@@ -65,6 +65,13 @@ export class Members {
     if (downgrade !== undefined) this.downgrade = decodeDowngrade(downgrade);
   }
 
+  forget(): void {
+    this.#members.clear();
+    this.#removed.clear();
+    this.clusterVersion = undefined;
+    this.downgrade = { enabled: false, targetVersion: "" };
+  }
+
   find(id: bigint): Member | undefined {
     return this.#members.get(id);
   }

@@ -13,7 +13,8 @@ export interface KeyEvent {
   readonly end: number;
 }
 
-export type Listener = (event: KeyEvent) => void;
+/** `null`: there may have been events that nobody has seen; look for yourself. */
+export type Listener = (event: KeyEvent | null) => void;
 
 export class Listeners {
   readonly #exact = new Map<string, Set<Listener>>();
@@ -50,6 +51,12 @@ export class Listeners {
     if (exact !== undefined) found.push(exact);
     this.#ranges.find(event.key, found);
     for (const set of found) for (const listener of set) this.#told.push({ listener, event });
+  }
+
+  /** Much has happened at once, and not in single events. */
+  tellAll(): void {
+    const all = [...this.#exact.values(), ...this.#ranges.values()].flatMap((set) => [...set]);
+    for (const listener of all) listener(null);
   }
 
   /** Tells all that was offered; a listener may add and end listeners. */

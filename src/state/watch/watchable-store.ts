@@ -183,6 +183,24 @@ export class WatchableStore {
     this.#listeners.tell();
   }
 
+  /**
+   * The store has been replaced by one that is ahead, to which it was flushed at `before`: those in
+   * step read what they have missed from history.
+   */
+  replaced(before: number): void {
+    if (this.revision > before) {
+      for (const stream of this.streams) {
+        for (const watcher of stream.watchers.values()) {
+          if (watcher.state !== "synced") continue;
+          this.#fanOut.index.remove(watcher);
+          this.#beginLag(watcher, before + 1);
+        }
+      }
+    }
+    this.#admitFuture();
+    this.#listeners.tellAll();
+  }
+
   /** A slice for those behind. */
   step(): void {
     this.flush();

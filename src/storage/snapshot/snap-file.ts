@@ -57,10 +57,14 @@ export function parseSnapName(name: string): { term: number; index: number } | u
   return { term: Number.parseInt(match[1]!, 16), index: Number.parseInt(match[2]!, 16) };
 }
 
-export function encodeSnapFile(snapshot: LogSnapshot, membership: Membership): Uint8Array {
+/** `membership` may be given as the v2 store that somebody else made of it. */
+export function encodeSnapFile(
+  snapshot: LogSnapshot,
+  membership: Membership | Uint8Array,
+): Uint8Array {
   const { index, term, confState } = snapshot;
   const data = encodeSnapshot({
-    data: encodeV2Store(membership),
+    data: membership instanceof Uint8Array ? membership : encodeV2Store(membership),
     metadata: { confState, index, term },
   });
   return encodeEnvelope({ crc: crc32c(data), data });

@@ -34,7 +34,7 @@ export function writeSnapshot(
   disk: Disk,
   directory: string,
   snapshot: LogSnapshot,
-  membership: Membership,
+  membership: Membership | Uint8Array,
   done: Done,
 ): void {
   const name = snapName(snapshot);

@@ -57,6 +57,8 @@ interface Group {
   readonly entries: readonly WalEntry[];
   readonly hardState: HardState | undefined;
   readonly done: Done;
+  /** A snapshot with which the log starts over. */
+  readonly base?: SnapshotRecord;
 }
 
 export class Wal {
@@ -198,6 +200,23 @@ export class Wal {
     else this.#write(entries, hardState, done);
   }
 
+  /**
+   * A snapshot from elsewhere replaces all that is in the log: it goes on behind it, in a segment
+   * of its own, which appears whole or not at all. What this member had beyond the snapshot must
+   * not be found again: it may differ from what was agreed.
+   */
+  startOver(base: SnapshotRecord, hardState: HardState, done: Done): void {
+    assert(!this.#isAppending && !this.#isClosed, "one append at a time, and none at the end");
+    assert(base.confState !== undefined, "a snapshot record has the configuration");
+    if (this.#failure !== undefined) {
+      done(this.#failure);
+      return;
+    }
+    this.#isAppending = true;
+    if (this.#isWriting) this.#waiting = { entries: [], hardState, done, base };
+    else this.#startOver(base, hardState, done);
+  }
+
   /** Records that the state at this index is kept elsewhere; always durable when done. */
   saveSnapshot(snapshot: SnapshotRecord, done: Done): void {
     const isComplete = snapshot.index === 0 || snapshot.confState !== undefined;
@@ -307,6 +326,15 @@ export class Wal {
     this.#file.write(encoder.view(), this.#offset, this.#onWritten);
   }
 
+  #startOver(base: SnapshotRecord, hardState: HardState, done: Done): void {
+    this.#done = done;
+    this.#isWriting = true;
+    this.#writeBeganMs = this.#clock.monotonicMs();
+    this.#state = hardState;
+    this.#lastIndex = base.index;
+    this.#cut(base);
+  }
+
   readonly #onWritten = (error: Error | null): void => {
     const tookMs = this.#clock.monotonicMs() - this.#writeBeganMs;
     this.metrics.observeWrite(tookMs, this.#encoder.length);
@@ -352,7 +380,9 @@ export class Wal {
   #writeWaiting(): void {
     const waiting = this.#waiting;
     this.#waiting = undefined;
-    if (waiting !== undefined) this.#write(waiting.entries, waiting.hardState, waiting.done);
+    if (waiting?.base !== undefined) {
+      this.#startOver(waiting.base, waiting.hardState!, waiting.done);
+    } else if (waiting !== undefined) this.#write(waiting.entries, waiting.hardState, waiting.done);
     else if (this.#snapshots.length > 0) this.#write([], undefined, undefined);
   }
 
@@ -382,7 +412,7 @@ export class Wal {
   }
 
   /** Goes on in the next file. What was written is durable already; only names and head are not. */
-  #cut(): void {
+  #cut(base?: SnapshotRecord): void {
     const next = this.#next ?? this.#newSegment();
     this.#next = next;
     next.take((error, file) => {
@@ -397,21 +427,22 @@ export class Wal {
       encoder.addMetadata(this.#metadata);
       if (this.#state !== undefined) encoder.addState(this.#state);
       this.#stateIsBuffered = false;
+      if (base !== undefined) encoder.addSnapshot(base);
       file.write(encoder.view(), 0, (writeError) => {
         if (writeError !== null) file.close();
         if (writeError !== null) {
           this.#finish(writeError);
           return;
         }
-        this.#switchTo(file, next.path);
+        // Who reads from the base on begins with this segment.
+        this.#switchTo(file, next.path, base === undefined ? this.#lastIndex + 1 : base.index);
       });
     });
   }
 
-  #switchTo(file: File, temporaryPath: string): void {
+  #switchTo(file: File, temporaryPath: string, firstIndex: number): void {
     const previous = this.#file;
     const sequence = this.#segments.at(-1)!.sequence + 1;
-    const firstIndex = this.#lastIndex + 1;
     const name = segmentName(sequence, firstIndex);
     this.#file = file;
     this.#segments.push({ name, sequence, firstIndex });
