@@ -21,6 +21,11 @@ export interface EtcdConfig {
   readonly initialCluster: string;
   readonly initialClusterState: string;
   readonly initialClusterToken: string;
+  /** DNS domain in which the members are found; "": they are not looked for there. */
+  readonly discoverySrv: string;
+  readonly discoverySrvName: string;
+  readonly discovery: DiscoveryConfig | undefined;
+  readonly forceNewCluster: boolean;
 
   readonly heartbeatMs: number;
   readonly electionMs: number;
@@ -91,6 +96,23 @@ export interface TlsConfig {
   readonly maxVersion: string;
 }
 
+/** The service that collects the members of a new cluster: another etcd. */
+export interface DiscoveryConfig {
+  readonly endpoints: readonly string[];
+  readonly token: string;
+  readonly dialTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly keepaliveTimeMs: number;
+  readonly keepaliveTimeoutMs: number;
+  readonly insecureTransport: boolean;
+  readonly insecureSkipVerify: boolean;
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly trustedCaFile: string;
+  readonly user: string;
+  readonly password: string;
+}
+
 /** A zero of etcd's means its default; it is resolved here so that nobody else has to know. */
 const BATCH_INTERVAL_MS = 100;
 const BATCH_LIMIT = 10_000;
@@ -141,7 +163,37 @@ function addresses(values: FlagValues, source: Source) {
     advertiseClientUrls: guessed ? [] : values.urls("advertise-client-urls"),
     initialCluster: unset ? "" : values.text("initial-cluster"),
     initialClusterState: values.text("initial-cluster-state"),
-    initialClusterToken: values.text("initial-cluster-token"),
+    initialClusterToken: tokenOf(values),
+    discoverySrv: values.text("discovery-srv"),
+    discoverySrvName: values.text("discovery-srv-name"),
+    discovery: discovery(values),
+    forceNewCluster: values.truth("force-new-cluster"),
+  };
+}
+
+/** Members that discover each other share its token. */
+function tokenOf(values: FlagValues): string {
+  const discovers = values.list("discovery-endpoints").length > 0;
+  return values.text(discovers ? "discovery-token" : "initial-cluster-token");
+}
+
+function discovery(values: FlagValues): DiscoveryConfig | undefined {
+  const endpoints = values.list("discovery-endpoints");
+  if (endpoints.length === 0) return undefined;
+  return {
+    endpoints,
+    token: values.text("discovery-token"),
+    dialTimeoutMs: values.ms("discovery-dial-timeout"),
+    requestTimeoutMs: values.ms("discovery-request-timeout"),
+    keepaliveTimeMs: values.ms("discovery-keepalive-time"),
+    keepaliveTimeoutMs: values.ms("discovery-keepalive-timeout"),
+    insecureTransport: values.truth("discovery-insecure-transport"),
+    insecureSkipVerify: values.truth("discovery-insecure-skip-tls-verify"),
+    certFile: values.text("discovery-cert"),
+    keyFile: values.text("discovery-key"),
+    trustedCaFile: values.text("discovery-cacert"),
+    user: values.text("discovery-user"),
+    password: values.text("discovery-password"),
   };
 }
 

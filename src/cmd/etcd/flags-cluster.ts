@@ -15,7 +15,6 @@ import {
 import { parseUniqueUrls } from "./urls.ts";
 
 const SECOND_NS = 1e9;
-const BY_DISCOVERY = "clusters of several members, and discovering them, come later";
 
 export const CLUSTER_FLAGS: readonly Flag[] = [
   flag(
@@ -53,7 +52,6 @@ export const CLUSTER_FLAGS: readonly Flag[] = [
     truth,
     true,
     "Refuse changes of the membership that would lose the quorum.",
-    "changes of the membership come later",
   ),
   flag(
     "pre-vote",
@@ -76,57 +74,41 @@ export const CLUSTER_FLAGS: readonly Flag[] = [
 ];
 
 export const DISCOVERY_FLAGS: readonly Flag[] = [
-  flag("discovery-token", text, "", "Token of the new cluster.", BY_DISCOVERY),
+  flag("discovery-token", text, "", "Token of the new cluster."),
   flag(
     "discovery-endpoints",
     sortedList,
     [],
     "Endpoints of the service that collects the members of a new cluster.",
-    BY_DISCOVERY,
   ),
-  flag(
-    "discovery-dial-timeout",
-    duration,
-    2 * SECOND_NS,
-    "Longest time to connect to it.",
-    BY_DISCOVERY,
-  ),
-  flag(
-    "discovery-request-timeout",
-    duration,
-    5 * SECOND_NS,
-    "Longest time of a request to it.",
-    BY_DISCOVERY,
-  ),
+  flag("discovery-dial-timeout", duration, 2 * SECOND_NS, "Longest time to connect to it."),
+  flag("discovery-request-timeout", duration, 5 * SECOND_NS, "Longest time of a request to it."),
   flag(
     "discovery-keepalive-time",
     duration,
     2 * SECOND_NS,
     "How often the connection to it is pinged.",
-    BY_DISCOVERY,
   ),
   flag(
     "discovery-keepalive-timeout",
     duration,
     6 * SECOND_NS,
     "How long such a ping may stay unanswered.",
-    BY_DISCOVERY,
   ),
-  flag("discovery-insecure-transport", truth, true, "Connect to it without TLS.", BY_DISCOVERY),
+  flag("discovery-insecure-transport", truth, true, "Connect to it without TLS."),
   flag(
     "discovery-insecure-skip-tls-verify",
     truth,
     false,
     "Do not check its certificate; for tests.",
-    BY_DISCOVERY,
   ),
-  flag("discovery-cert", text, "", "Certificate of this client.", BY_DISCOVERY),
-  flag("discovery-key", text, "", "Key of that certificate.", BY_DISCOVERY),
-  flag("discovery-cacert", text, "", "Authorities to trust.", BY_DISCOVERY),
-  flag("discovery-user", text, "", "user[:password] for it.", BY_DISCOVERY),
-  flag("discovery-password", text, "", "Password for it.", BY_DISCOVERY),
-  flag("discovery-srv", text, "", "DNS domain with SRV records.", BY_DISCOVERY),
-  flag("discovery-srv-name", text, "", "Suffix of the service names in DNS.", BY_DISCOVERY),
+  flag("discovery-cert", text, "", "Certificate of this client."),
+  flag("discovery-key", text, "", "Key of that certificate."),
+  flag("discovery-cacert", text, "", "Authorities to trust."),
+  flag("discovery-user", text, "", "user[:password] for it."),
+  flag("discovery-password", text, "", "Password for it."),
+  flag("discovery-srv", text, "", "DNS domain with SRV records."),
+  flag("discovery-srv-name", text, "", "Suffix of the service names in DNS."),
   flag(
     "discovery-fallback",
     choice("exit", "proxy"),

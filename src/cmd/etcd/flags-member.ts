@@ -172,13 +172,7 @@ export const LOGGING_FLAGS: readonly Flag[] = [
 ];
 
 export const FEATURE_FLAGS: readonly Flag[] = [
-  flag(
-    "corrupt-check-time",
-    duration,
-    0,
-    "How often the members compare their data; 0 never.",
-    "corruption checks between members come with clusters",
-  ),
+  flag("corrupt-check-time", duration, 0, "How often the members compare their data; 0 never."),
   flag(
     "compact-hash-check-time",
     duration,
@@ -215,31 +209,18 @@ export const FEATURE_FLAGS: readonly Flag[] = [
     0,
     "Defragment at start if that frees at least this much; 0 never.",
   ),
-  flag(
-    "max-learners",
-    int,
-    1,
-    "Learners that a cluster may have.",
-    "changes of the membership come later",
-  ),
+  flag("max-learners", int, 1, "Learners that a cluster may have."),
   flag("snapshot-catchup-entries", uint64, 5000, "Log entries kept in memory for slow followers."),
   flag(
     "downgrade-check-time",
     duration,
     5 * SECOND_NS,
     "How often the progress of a downgrade is looked at.",
-    "downgrades come with clusters",
   ),
 ];
 
 export const UNSAFE_FLAGS: readonly Flag[] = [
-  flag(
-    "force-new-cluster",
-    truth,
-    false,
-    "Make a cluster of one from this member's data.",
-    "it comes with clusters of several members",
-  ),
+  flag("force-new-cluster", truth, false, "Make a cluster of one from this member's data."),
   flag("unsafe-no-fsync", truth, false, "Do not wait for the disk: a crash loses data."),
 ];
 

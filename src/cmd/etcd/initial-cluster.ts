@@ -4,7 +4,7 @@
 import { isIP } from "node:net";
 import { quote } from "../flags/go-text.ts";
 import type { EtcdConfig } from "./config.ts";
-import { type EtcdUrl, isSocketFile, showClusterUrls } from "./urls.ts";
+import { type EtcdUrl, isSocketFile, parseUrls, showClusterUrls } from "./urls.ts";
 
 export type ClusterUrls = ReadonlyMap<string, readonly EtcdUrl[]>;
 
@@ -15,6 +15,35 @@ export const resolveByDns: Resolve = async (hostname) => {
   const { lookup } = await import("node:dns/promises");
   return (await lookup(hostname)).address;
 };
+
+/** Do two lists of addresses mean the same machines? Or why that is not known. */
+export async function sameUrls(
+  a: readonly string[],
+  b: readonly string[],
+  resolve: Resolve,
+): Promise<boolean | string> {
+  return (await differ(parseUrls(a), parseUrls(b), resolve)) ?? true;
+}
+
+/** What is wrong with how a cluster that exists is described, or undefined. */
+export function checkExistingCluster(
+  { name, discovery }: Pick<EtcdConfig, "name" | "discovery">,
+  cluster: ClusterUrls,
+): string | undefined {
+  if (!cluster.has(name)) {
+    return `couldn't find local name ${quote(name)} in the initial cluster configuration`;
+  }
+  if (discovery !== undefined) {
+    return "discovery URL should not be set when joining existing initial cluster";
+  }
+  return duplicateOf(cluster);
+}
+
+function duplicateOf(cluster: ClusterUrls): string | undefined {
+  const texts = [...cluster.values()].flatMap((urls) => urls.map((url) => url.text));
+  if (new Set(texts).size === texts.length) return undefined;
+  return `initial cluster ${showClusterUrls(cluster)} has duplicate url`;
+}
 
 type OwnUrls = Pick<EtcdConfig, "name" | "advertisePeerUrls">;
 
@@ -28,13 +57,7 @@ export async function checkNewCluster(
   if (own === undefined) {
     return `couldn't find local name ${quote(config.name)} in the initial cluster configuration`;
   }
-  const mismatch = await compare(config, own, resolve);
-  if (mismatch !== undefined) return mismatch;
-  const texts = [...cluster.values()].flatMap((urls) => urls.map((url) => url.text));
-  if (new Set(texts).size < texts.length) {
-    return `initial cluster ${showClusterUrls(cluster)} has duplicate url`;
-  }
-  return undefined;
+  return (await compare(config, own, resolve)) ?? duplicateOf(cluster);
 }
 
 async function compare(

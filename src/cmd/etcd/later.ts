@@ -10,31 +10,18 @@ import { FLAGS, type FlagValues } from "./flag-table.ts";
  * fast without) and LeaseCheckpointPersist (for databases of etcd 3.5) have no effect to miss.
  */
 const FIXED_GATES: Readonly<Partial<Record<FeatureGate, string>>> = {
-  InitialCorruptCheck: "corruption checks between members come with clusters",
   PriorityRequest: "it comes later",
   SetMemberLocalAddr: "connections between members come with clusters",
   StopGRPCServiceOnDefrag: "it comes later",
 };
 
-/** Flags that only matter as long as there is no data, in etcd too. */
-const ONLY_AT_BOOTSTRAP = /^discovery-/;
-
-export function refusal(
-  config: EtcdConfig,
-  values: FlagValues,
-  memberInitialized: boolean,
-): string | undefined {
+export function refusal(config: EtcdConfig, values: FlagValues): string | undefined {
   for (const flag of FLAGS) {
     if (flag.later === undefined || values.isDefault(flag)) continue;
-    if (memberInitialized && ONLY_AT_BOOTSTRAP.test(flag.name)) continue;
     const setting = `--${flag.name}=${values.show(flag)}`;
     return `${setting} is not supported in this version: ${flag.later}`;
   }
-  return (
-    refusedGate(config) ??
-    refusedValue(config) ??
-    (memberInitialized ? undefined : refusedCluster(config))
-  );
+  return refusedGate(config) ?? refusedValue(config);
 }
 
 function refusedGate(config: EtcdConfig): string | undefined {
@@ -58,16 +45,6 @@ function refusedValue(config: EtcdConfig): string | undefined {
     return (
       "--log-outputs=systemd/journal is not supported in this version: " +
       "the journal takes stderr as well; use --log-outputs=stderr"
-    );
-  }
-  return undefined;
-}
-
-function refusedCluster(config: EtcdConfig): string | undefined {
-  if (config.initialClusterState === "existing") {
-    return (
-      "--initial-cluster-state=existing is not supported in this version: " +
-      "joining a cluster of several members comes later"
     );
   }
   return undefined;

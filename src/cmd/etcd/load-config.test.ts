@@ -369,11 +369,8 @@ const refused: readonly string[][] = [
   ["--enable-pprof"],
   ["--enable-distributed-tracing"],
   ["--enable-log-rotation", "--log-outputs=/tmp/x"],
-  ["--corrupt-check-time=1h"],
   ["--memory-mlock"],
-  ["--force-new-cluster"],
   ["--feature-gates=AllAlpha=true"],
-  ["--initial-cluster-state=existing"],
   ["--log-outputs=systemd/journal"],
 ];
 
@@ -509,7 +506,8 @@ test("the start tells the configuration by the names of the flags", async () => 
 
 test("the member's part of the configuration", async () => {
   const { loaded } = await load(valid("--bootstrap-defrag-threshold-megabytes", "3"));
-  const options = memberOptions(loaded!);
+  const { initialCluster } = loaded!;
+  const options = memberOptions(loaded!, { initialCluster, joined: undefined });
   assert.deepEqual(options.initialCluster.get("default"), ["http://127.0.0.1:21311"]);
   assert.equal(options.walDir, undefined);
   assert.equal(options.bootstrapDefragThresholdBytes, 3 * 1024 * 1024);

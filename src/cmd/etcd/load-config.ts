@@ -22,6 +22,7 @@ import { FlagValues } from "./flag-table.ts";
 import { helpText, USAGE } from "./help.ts";
 import {
   type ClusterUrls,
+  checkExistingCluster,
   checkNewCluster,
   type Resolve,
   resolveByDns,
@@ -100,7 +101,7 @@ export async function loadConfig(world: Surroundings): Promise<Loaded> {
   config = withDefaultNames(config, log);
   const memberInitialized = isMemberInitialized(config);
   checkValues(config, log);
-  const refused = refusal(config, values, memberInitialized);
+  const refused = refusal(config, values);
   if (refused !== undefined) return refuse(refused, log);
   identifyDirectory(config, log);
   const initialCluster = memberInitialized
@@ -263,6 +264,14 @@ function checkValues(config: EtcdConfig, log: ProcessLogger): void {
   }
 }
 
+/** Of flags, of DNS, or for the time being this member alone. @throws ParseError, Error */
+async function namedCluster(config: EtcdConfig, log: ProcessLogger): Promise<ClusterUrls> {
+  if (config.discovery !== undefined) return new Map([[config.name, config.advertisePeerUrls]]);
+  if (config.discoverySrv === "") return parseClusterUrls(config.initialCluster);
+  const { clusterFromDns } = await import("./discovery-srv.ts");
+  return parseClusterUrls(await clusterFromDns(config, log));
+}
+
 async function prepareCluster(
   config: EtcdConfig,
   resolve: Resolve,
@@ -270,12 +279,15 @@ async function prepareCluster(
 ): Promise<ClusterUrls> {
   let cluster: ClusterUrls;
   try {
-    cluster = parseClusterUrls(config.initialCluster);
+    cluster = await namedCluster(config, log);
   } catch (error) {
     const why = `error setting up initial cluster: ${(error as Error).message}`;
     return log.fatal("discovery failed", { error: why });
   }
-  const fault = await checkNewCluster(config, cluster, resolve);
+  const fault =
+    config.initialClusterState === "existing"
+      ? checkExistingCluster(config, cluster)
+      : await checkNewCluster(config, cluster, resolve);
   if (fault !== undefined) {
     log.error("bootstrap failed", { error: fault });
     log.fatal("discovery failed", { error: fault });

@@ -4,8 +4,12 @@ import type { MemberOptions } from "../../server/options.ts";
 import { autoCompaction } from "./auto-compaction.ts";
 import { gateEnabled } from "./feature-gates.ts";
 import type { Loaded } from "./load-config.ts";
+import type { Prepared } from "./prepare-start.ts";
 
-export function memberOptions({ config, initialCluster }: Loaded): MemberOptions {
+export function memberOptions(
+  { config }: Loaded,
+  { initialCluster, joined }: Prepared,
+): MemberOptions {
   return {
     name: config.name,
     dataDir: config.dataDir,
@@ -15,6 +19,7 @@ export function memberOptions({ config, initialCluster }: Loaded): MemberOptions
       [...initialCluster].map(([name, urls]) => [name, urls.map((url) => url.text)]),
     ),
     initialClusterToken: config.initialClusterToken,
+    joined,
     tickMs: config.heartbeatMs,
     electionMs: config.electionMs,
     preVote: config.preVote,

@@ -8,6 +8,7 @@ import type { Metric } from "../../api/exposition.ts";
 import { clientHttpHandler, metricsHttpHandler } from "../../api/http-endpoints.ts";
 import { Api } from "../../api/method-table.ts";
 import { memberMetrics } from "../../api/metrics.ts";
+import type { Clock, Disk } from "../../io/io.ts";
 import { NodeClock } from "../../io/node-clock.ts";
 import { NodeDisk } from "../../io/node-disk.ts";
 import { NodeRandom } from "../../io/node-random.ts";
@@ -26,6 +27,7 @@ import type { Loaded } from "./load-config.ts";
 import { memberOptions } from "./member-options.ts";
 import { peerMetricRows } from "./peer-metric-rows.ts";
 import { peerTransportOptions } from "./peer-options.ts";
+import { type Prepared, prepareStart } from "./prepare-start.ts";
 import { processFacts, processMetrics } from "./process-facts.ts";
 import { runtimeName } from "./product-version.ts";
 import { logListening, logStart } from "./start-log.ts";
@@ -42,9 +44,27 @@ export async function start(loaded: Loaded): Promise<Running> {
   logListening(loaded.config, loaded.log);
   // First: a member that cannot be reached must not leave a data directory behind.
   const ports = await bindPorts(loaded.config);
-  const running = new Running(loaded, ports);
+  logStart(loaded, loaded.log);
+  const clock = new NodeClock();
+  const disk = new NodeDisk();
+  const network = new PeerTransport({
+    ...peerTransportOptions(loaded.config),
+    clock,
+    log: loaded.log,
+    listeners: ports.peer,
+  });
+  const prepared = await prepareStart(loaded, { network, clock, disk });
+  const running = new Running(loaded, ports, { network, clock, disk, prepared });
   await running.start();
   return running;
+}
+
+/** The doors to the world, and what was learned through them. */
+interface Opened {
+  readonly network: PeerTransport;
+  readonly clock: Clock;
+  readonly disk: Disk;
+  readonly prepared: Prepared;
 }
 
 /** Addresses that are ours; who connects before the member is ready waits. */
@@ -68,33 +88,23 @@ async function bindPorts(config: EtcdConfig): Promise<Ports> {
 export class Running {
   readonly #loaded: Loaded;
   readonly #ports: Ports;
-  readonly #clock = new NodeClock();
+  readonly #clock: Clock;
   readonly #servers: ClientServer[] = [];
   readonly #peers: PeerTransport;
   readonly #member: Member;
   #ready: (() => void) | undefined;
   #isStopping = false;
 
-  constructor(loaded: Loaded, ports: Ports) {
+  constructor(loaded: Loaded, ports: Ports, { network, clock, disk, prepared }: Opened) {
     const { log } = loaded;
     this.#loaded = loaded;
     this.#ports = ports;
-    logStart(loaded, log);
-    this.#peers = new PeerTransport({
-      ...peerTransportOptions(loaded.config),
-      clock: this.#clock,
-      log,
-      listeners: ports.peer,
-    });
+    this.#peers = network;
+    this.#clock = clock;
     this.#member = new Member({
-      world: {
-        clock: this.#clock,
-        disk: new NodeDisk(),
-        random: new NodeRandom(),
-        network: this.#peers,
-      },
+      world: { clock, disk, random: new NodeRandom(), network },
       log,
-      options: memberOptions(loaded),
+      options: memberOptions(loaded, prepared),
       onFatal: (error) => this.#die(error),
       onAnswered: () => {
         for (const server of this.#servers) server.flush();
@@ -115,6 +125,7 @@ export class Running {
       "listen-metrics-urls": texts(config.listenMetricsUrls),
     });
     for (const { address } of this.#ports.peer) log.info("serving peer traffic", { address });
+    await this.#checkData();
     const published = new Promise<void>((resolve) => {
       this.#ready = resolve;
     });
@@ -123,6 +134,19 @@ export class Running {
     log.info("ready to serve client requests");
     this.#serveClients();
     log.info("grpc service status changed", { service: "", status: "SERVING" });
+  }
+
+  /** Before it takes part: is what it has the same as what the others have? */
+  async #checkData(): Promise<void> {
+    const { config, memberInitialized } = this.#loaded;
+    if (!memberInitialized || !gateEnabled(config.featureGates, "InitialCorruptCheck")) return;
+    const { corruption } = this.#member.duties;
+    await new Promise<void>((resolve, reject) => {
+      corruption.checkAtStart((error) => {
+        if (error === null) resolve();
+        else reject(error);
+      });
+    });
   }
 
   /** Orderly: what was acknowledged is on disk anyway, this makes the next start quick. */
