@@ -19,6 +19,7 @@ import { Backend } from "../storage/backend.ts";
 import { DataDir } from "../storage/data-dir.ts";
 import { NO_SNAPSHOT, readLog, validSnapshots, type WalSnapshot } from "../storage/wal/read-log.ts";
 import { Wal, type WalOptions } from "../storage/wal/wal.ts";
+import { checkWritable } from "../storage/writable.ts";
 import { decodeMetadata, encodeMetadata } from "../wire/messages/etcdserver.ts";
 import { defragmentAtStart } from "./bootstrap-defrag.ts";
 import { clusterIdOf, memberIdOf } from "./identity.ts";
@@ -61,6 +62,7 @@ export interface BootParts {
 
 export function boot(parts: BootParts): Booted {
   const { world, options, log } = parts;
+  checkWritable(world.disk, options);
   const dataDir = DataDir.open(world.disk, log, options);
   const walOptions = {
     disk: world.disk,

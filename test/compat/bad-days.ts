@@ -73,16 +73,27 @@ export async function refused(
   ports: Ports,
   flags: readonly string[] = [],
   program: string = OUR_ETCD,
+  seenHereAs: string = dataDir,
 ): Promise<string> {
-  const before = fingerprint(dataDir);
-  const ended = await runToEnd(program, [...memberFlags(dataDir, ports), ...flags]);
-  assert.deepEqual(fingerprint(dataDir), before, "nothing has changed on disk");
-  return lastWords(ended);
+  const before = fingerprint(seenHereAs);
+  const words = await failedStart(dataDir, ports, flags, program);
+  assert.deepEqual(fingerprint(seenHereAs), before, "nothing has changed on disk");
+  return words;
+}
+
+/** The same where there is nothing yet that could be damaged: beginnings may stay. */
+export async function failedStart(
+  dataDir: string,
+  ports: Ports,
+  flags: readonly string[],
+  program: string,
+): Promise<string> {
+  return lastWords(await runToEnd(program, [...memberFlags(dataDir, ports), ...flags]));
 }
 
 /** All files below with their permissions and a digest; none if there is no such directory. */
 export function fingerprint(directory: string): string[] {
-  if (statSync(directory, { throwIfNoEntry: false }) === undefined) return [];
+  if (!isDirectory(directory)) return [];
   const names = readdirSync(directory, { recursive: true, encoding: "utf8" }).sort();
   return names.map((name) => {
     const path = join(directory, name);
@@ -92,4 +103,12 @@ export function fingerprint(directory: string): string[] {
     const digest = createHash("sha256").update(readFileSync(path)).digest("hex");
     return `${name} ${mode} ${stat.size} ${digest}`;
   });
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }

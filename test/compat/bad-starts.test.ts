@@ -1,14 +1,16 @@
 // Starts that must fail: one clear line, an exit code, and nothing damaged.
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import {
+  chmodSync,
   cpSync,
   mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
+  statSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
@@ -16,9 +18,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { bytes } from "../../src/client/bytes.ts";
+import { failedStart, logLines, refused } from "./bad-days.ts";
 import { freePorts, MemberProcess, OUR_ETCD, type Ports } from "./member-process.ts";
 import { stockBinaries } from "./stock-binaries.ts";
 
+const PAGE_BYTES = 4096;
 const root = mkdtempSync(join(tmpdir(), "quorate-bad-"));
 const original = join(root, "original");
 let ports: Ports;
@@ -30,27 +34,8 @@ before(async () => {
   for (let at = 0; at < 40; at++) {
     await member.client.kv.put({ key: bytes(`k${at}`), value: bytes("x".repeat(600)) });
   }
-  await new Promise((resolve) => setTimeout(resolve, 300));
   await member.stop();
 });
-
-/** Runs to its end; the last line of the log, as far as it is an error. */
-function failingStart(dataDir: string, at: Ports = ports): { status: number; error: string } {
-  const client = `http://127.0.0.1:${at.client}`;
-  const peer = `http://127.0.0.1:${at.peer}`;
-  const args = [
-    ...["--name", "m1", "--data-dir", dataDir, "--initial-cluster", `m1=${peer}`],
-    ...["--listen-client-urls", client, "--advertise-client-urls", client],
-    ...["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer],
-  ];
-  const environment = { PATH: process.env["PATH"] };
-  const options = { encoding: "utf8", timeout: 30_000, env: environment } as const;
-  const result = spawnSync(OUR_ETCD, args, options);
-  const lines = result.stderr.trim().split("\n");
-  const last = JSON.parse(lines.at(-1)!) as { level: string; error?: string };
-  assert.equal(last.level, "fatal", result.stderr);
-  return { status: result.status!, error: last.error ?? "" };
-}
 
 function damaged(change: (dataDir: string) => void): string {
   const copy = mkdtempSync(join(root, "copy-"));
@@ -65,54 +50,49 @@ function flip(path: string, offset: number): void {
   writeSync(file, Buffer.of(all[offset]! ^ 0x10), 0, 1, offset);
 }
 
-function first(directory: string, suffix: string): string {
-  return join(directory, readdirSync(directory).find((name) => name.endsWith(suffix))!);
+function last(directory: string, suffix: string): string {
+  const names = readdirSync(directory).filter((name) => name.endsWith(suffix));
+  return join(directory, names.sort().at(-1)!);
 }
 
-function contents(directory: string): string[] {
-  return readdirSync(directory, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
-    .sort()
-    .map((path) => `${path.slice(directory.length)} ${readFileSync(path).toString("base64")}`);
-}
-
-function refuses(dataDir: string, ...words: (string | RegExp)[]): void {
-  const before = contents(dataDir);
-  const { status, error } = failingStart(dataDir);
-  assert.notEqual(status, 0);
-  for (const word of words) assert.match(error, word instanceof RegExp ? word : new RegExp(word));
-  assert.ok(!error.includes("\n"), "one line");
-  assert.deepEqual(contents(dataDir), before, "nothing is changed");
-}
-
-test("a flipped bit inside the log", () => {
-  const dataDir = damaged((copy) => flip(first(join(copy, "member/wal"), ".wal"), 900));
-  refuses(dataDir, /member\/wal\/0000000000000000-0000000000000000\.wal at byte \d+/, "backup");
+test("a flipped bit inside the log", async () => {
+  const dataDir = damaged((copy) => flip(last(join(copy, "member/wal"), ".wal"), 900));
+  const words = await refused(dataDir, ports);
+  assert.match(words, /member\/wal\/0000000000000000-0000000000000000\.wal at byte \d+/);
+  assert.match(words, /backup/);
 });
 
-test("a flipped bit in a .snap file", () => {
-  const dataDir = damaged((copy) => {
-    const snap = join(copy, "member/snap");
-    const newest = readdirSync(snap)
-      .filter((name) => name.endsWith(".snap"))
-      .at(-1)!;
-    flip(join(snap, newest), 60);
-  });
-  refuses(dataDir, /\.snap/, "move the file away");
+test("a flipped bit in a .snap file", async () => {
+  const dataDir = damaged((copy) => flip(last(join(copy, "member/snap"), ".snap"), 60));
+  const words = await refused(dataDir, ports);
+  assert.match(words, /member\/snap\/\w+-\w+\.snap\b.* (at byte|offset) \d+/);
+  assert.match(words, /move the file away/);
 });
 
-test("both metas of the database", () => {
+test("both metas of the database", async () => {
   const dataDir = damaged((copy) => {
     flip(join(copy, "member/snap/db"), 40);
-    flip(join(copy, "member/snap/db"), 4096 + 40);
+    flip(join(copy, "member/snap/db"), PAGE_BYTES + 40);
   });
-  refuses(dataDir, /member\/snap\/db/, /offset|byte/);
+  const words = await refused(dataDir, ports);
+  assert.match(words, /member\/snap\/db/);
+  assert.match(words, /(offset|byte) \d+/);
+  assert.match(words, /restore it from a snapshot/);
+});
+
+test("one meta of the database: the other is used", async () => {
+  for (const page of [0, 1]) {
+    const dataDir = damaged((copy) => flip(join(copy, "member/snap/db"), page * PAGE_BYTES + 40));
+    const member = await MemberProcess.start(OUR_ETCD, dataDir, ports);
+    const { count } = await member.client.kv.range({ key: bytes("k"), rangeEnd: bytes("l") });
+    assert.equal(count, 40);
+    await member.stop();
+  }
 });
 
 test("a torn end of the log is repaired, loudly", async () => {
   const dataDir = damaged((copy) => {
-    const wal = first(join(copy, "member/wal"), ".wal");
+    const wal = last(join(copy, "member/wal"), ".wal");
     const all = readFileSync(wal);
     let end = all.length;
     while (all[end - 1] === 0) end--;
@@ -126,21 +106,108 @@ test("a torn end of the log is repaired, loudly", async () => {
   const { count } = await member.client.kv.range({ key: bytes("k"), rangeEnd: bytes("l") });
   assert.equal(count, 40);
   await member.stop();
+  const warnings = logLines(readFileSync(`${dataDir}.log`, "utf8"))
+    .filter(({ level }) => level === "warn")
+    .map((line) => JSON.stringify(line));
+  assert.equal(warnings.filter((line) => /repair/.test(line)).length, 1, warnings.join("\n"));
 });
 
-test("a port in use, and a data directory in use by us or by etcd", async () => {
-  const holder = await MemberProcess.start(OUR_ETCD, join(root, "held"), ports);
-  assert.match(failingStart(join(root, "other")).error, /address already in use/);
+test("a port in use leaves no data directory behind", async () => {
+  const holder = await MemberProcess.start(OUR_ETCD, join(root, "holder"), ports);
   const free = await freePorts();
-  assert.match(failingStart(join(root, "held"), free).error, /another process|in use|lock/);
+  for (const taken of [ports, { ...free, client: ports.client }, { ...free, peer: ports.peer }]) {
+    const words = await refused(join(root, "other"), taken);
+    assert.match(words, /^listen tcp 127\.0\.0\.1:\d+: bind: address already in use$/);
+  }
+  await holder.client.kv.put({ key: bytes("still"), value: bytes("served") });
   await holder.stop();
-  const { etcd } = stockBinaries("3.7");
-  const theirs = await MemberProcess.start(etcd!, join(root, "theirs"), ports);
-  assert.match(failingStart(join(root, "theirs"), free).error, /another process|in use|lock/);
-  await theirs.stop();
 });
 
-test("a data directory that cannot be made", () => {
+test("a data directory in use by us or by etcd", async () => {
+  const free = await freePorts();
+  for (const program of [OUR_ETCD, stockBinaries("3.7")["etcd"]!]) {
+    const dataDir = mkdtempSync(join(root, "held-"));
+    const holder = await MemberProcess.start(program, dataDir, ports);
+    const words = await failedStart(dataDir, free, [], OUR_ETCD);
+    assert.match(words, /another process has it open/);
+    await holder.client.kv.put({ key: bytes("still"), value: bytes("served") });
+    await holder.stop();
+    const again = await MemberProcess.start(OUR_ETCD, dataDir, ports);
+    const { count } = await again.client.kv.range({ key: bytes("still") });
+    assert.equal(count, 1);
+    await again.stop();
+  }
+});
+
+test("the log of one cluster and the database of another", async () => {
+  const directories = ["one", "another"].map((name) => join(root, name));
+  for (const [at, dataDir] of directories.entries()) {
+    const flags = ["--initial-cluster-token", `token-${at}`];
+    const member = await MemberProcess.start(OUR_ETCD, dataDir, ports, flags);
+    await member.stop();
+  }
+  const [one, another] = directories as [string, string];
+  cpSync(join(another, "member/snap/db"), join(one, "member/snap/db"));
+  const words = await refused(one, ports);
+  assert.match(words, /they belong to different clusters/);
+  assert.match(words, /member\/wal .*member\/snap\/db /);
+  assert.match(words, /etcdutl snapshot restore/);
+});
+
+test("a started member keeps its cluster, whatever the flags say, as in etcd", async () => {
+  const identities: string[] = [];
+  const renamed = ["--initial-cluster-token", "another", "--initial-cluster-state", "existing"];
+  for (const flags of [[], renamed]) {
+    const dataDir = damaged(() => {});
+    const member = await MemberProcess.start(OUR_ETCD, dataDir, ports, flags);
+    const { header } = await member.client.maintenance.status();
+    identities.push(`${header!.clusterId} ${header!.memberId}`);
+    await member.stop();
+  }
+  assert.equal(identities[0], identities[1]);
+});
+
+test("a data directory that cannot be made or read", async () => {
   writeFileSync(join(root, "file"), "");
-  assert.match(failingStart(join(root, "file", "data")).error, /data directory|not a directory/);
+  assert.match(await refused(join(root, "file", "data"), ports), /data directory|not a directory/);
+  assert.match(await refused(join(root, "file"), ports), /not a directory/);
+});
+
+/** Root may write everywhere: it has to leave its capabilities behind. */
+function withoutPowers(): string {
+  if (process.getuid!() !== 0) return OUR_ETCD;
+  const script = join(root, "powerless.sh");
+  const words = "setpriv --bounding-set=-all --inh-caps=-all --";
+  writeFileSync(script, `#!/bin/sh\nexec ${words} '${OUR_ETCD}' "$@"\n`);
+  chmodSync(script, 0o755);
+  return script;
+}
+
+test("directories without the right to write", async () => {
+  const program = withoutPowers();
+  const parent = mkdtempSync(join(root, "parent-"));
+  chmodSync(parent, 0o555);
+  const advice = /permission denied; give the user of this process the right to it$/;
+  assert.match(await failedStart(join(parent, "data"), ports, [], program), advice);
+  for (const part of ["", "member", "member/snap", "member/wal", "member/snap/db"]) {
+    const dataDir = damaged(() => {});
+    const locked = join(dataDir, part);
+    const mode = statSync(locked).mode;
+    chmodSync(locked, part.endsWith("db") ? 0o400 : 0o500);
+    assert.match(await refused(dataDir, ports, [], program), advice, part);
+    chmodSync(locked, mode);
+    const member = await MemberProcess.start(program, dataDir, ports);
+    await member.stop();
+  }
+});
+
+test("a log without its database, and a database without its log", async () => {
+  const noDatabase = damaged((copy) => {
+    renameSync(join(copy, "member/snap/db"), join(root, "db-elsewhere"));
+  });
+  assert.match(await refused(noDatabase, ports), /member\/snap\/db/);
+  const noLog = damaged((copy) => {
+    renameSync(join(copy, "member/wal"), join(root, `wal-elsewhere`));
+  });
+  assert.match(await refused(noLog, ports), /member\/(wal|snap)/);
 });
