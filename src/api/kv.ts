@@ -123,9 +123,11 @@ export class KvService {
     const result = this.#result;
     const beganMs = member.clock.monotonicMs();
     const error = range(member.mvcc, bytes, view, result);
+    const { metrics, clock } = member;
     if (error === null) sendRange(member, call, result);
     else call.fail(error);
-    member.metrics.rangeSeconds.observe((member.clock.monotonicMs() - beganMs) / 1000);
+    const seconds = error === null ? metrics.rangeSeconds : metrics.rangeFamily.with("false");
+    seconds.observe((clock.monotonicMs() - beganMs) / 1000);
     result.clear();
   }
 

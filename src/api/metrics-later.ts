@@ -22,7 +22,7 @@ export function laterMetrics(): Metric[] {
     gauge("etcd_grpc_proxy_cache_keys_total"),
     gauge("etcd_grpc_proxy_cache_misses_total"),
     counter("etcd_grpc_proxy_events_coalescing_total"),
-    counter("etcd_grpc_proxy_watchers_coalescing_total"),
+    gauge("etcd_grpc_proxy_watchers_coalescing_total"),
     counter("etcd_server_learner_promote_successes"),
     histogram("etcd_snap_db_fsync_duration_seconds", milliseconds),
     histogram("etcd_snap_db_save_total_duration_seconds", exponentialBounds(0.1, 2, 10)),

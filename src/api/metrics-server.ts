@@ -90,7 +90,7 @@ function agreementMetrics(member: Member): Metric[] {
     }),
     ...histograms({
       etcd_server_apply_duration_seconds: ["Time to apply a request.", m.applySeconds.family],
-      etcd_server_range_duration_seconds: ["Time to answer a range.", m.rangeSeconds],
+      etcd_server_range_duration_seconds: ["Time to answer a range.", m.rangeFamily],
       etcd_server_request_duration_seconds: [
         "Time from request to answer.",
         m.requestSeconds.family,

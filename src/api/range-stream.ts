@@ -19,6 +19,8 @@ import { checkRangeView } from "./kv-validate.ts";
 import { type Encoder, sendOne } from "./send.ts";
 
 const KEYS_PER_SLICE = 2000;
+/** Between two looks at how many bytes there are. */
+const KEYS_PER_STEP = 250;
 /** A piece is not much larger; one KeyValue may be. */
 const PIECE_BYTES = 512 * 1024;
 const QUEUED_BYTES_MAX = 1024 * 1024;
@@ -104,11 +106,27 @@ class RangeStream {
       this.#call.whenDrained(QUEUED_BYTES_MAX / 2, this.#pump);
       return;
     }
-    this.#isComplete ||= cursor.step(KEYS_PER_SLICE);
+    const { kvs } = this.#result;
+    if (this.#sent === kvs.count && !this.#isComplete) {
+      kvs.clear();
+      this.#sent = 0;
+      this.#readSlice(cursor);
+    }
     const isLast = this.#sendPiece();
     if (isLast) this.#call.end();
     else this.#member.clock.endOfTurn(this.#pump);
   };
+
+  #readSlice(cursor: RangeCursor): void {
+    const { kvs } = this.#result;
+    let at = 0;
+    let bytes = 0;
+    for (let keys = 0; keys < KEYS_PER_SLICE && bytes < PIECE_BYTES; keys += KEYS_PER_STEP) {
+      this.#isComplete = cursor.step(KEYS_PER_STEP);
+      if (this.#isComplete) return;
+      for (; at < kvs.count; at++) bytes += kvs.ends[at]! - kvs.starts[at]!;
+    }
+  }
 
   /** As much as fits into a piece of what was read; true when it was the last. */
   #sendPiece(): boolean {

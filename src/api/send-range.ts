@@ -5,10 +5,13 @@ import type { RangeResult } from "../state/mvcc/range.ts";
 import { sizeRangeAnswer, writeRangeAnswer } from "../wire/kv-responses.ts";
 import type { UnaryCall } from "../wire/rpc.ts";
 
-export function sendRange(member: Member, call: UnaryCall, result: RangeResult): void {
+/** How many bytes the message has. */
+export function sendRange(member: Member, call: UnaryCall, result: RangeResult): number {
   const { header, term } = member;
   const { revision, kvs, more, total } = result;
-  const at = call.reserve(sizeRangeAnswer(header, revision, term, kvs, more, total));
+  const size = sizeRangeAnswer(header, revision, term, kvs, more, total);
+  const at = call.reserve(size);
   writeRangeAnswer(call.buffer, at, header, revision, term, kvs, more, total);
   call.send();
+  return size;
 }

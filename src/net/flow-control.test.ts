@@ -237,3 +237,22 @@ test("the connection's window is refunded as it is used", async () => {
   assert.ok(updates.length < 5, "in large pieces");
   client.destroy();
 });
+
+test("an answer in pieces stops at the window, is forgotten as it goes, and may be cancelled", async () => {
+  const client = new RawClient(address).hello();
+  const body = Buffer.alloc(10_000, 0x64);
+  body[0] = 50;
+  client.call(1, "/test.T/Pieces", body);
+  client.call(3, "/test.T/Pieces", body);
+  await settle(client);
+  assert.equal(receivedBytes(client, 1) + receivedBytes(client, 3), 65_535);
+  const before = target.server.queuedBytes;
+  assert.ok(before > 900_000);
+  client.send(frame(FrameType.RstStream, 0, 3, uint32(ErrorCode.Cancel)));
+  client.send(client.windowUpdate(0, 1 << 20), client.windowUpdate(1, 1 << 20));
+  const { fields, body: received } = await client.answer(1);
+  assert.equal(received.length, 500_000 + 5);
+  assert.equal(fields.get("grpc-status"), "0");
+  assert.equal(target.server.queuedBytes, 0);
+  client.destroy();
+});

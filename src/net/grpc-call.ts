@@ -51,6 +51,8 @@ export class GrpcCall implements UnaryCall, StreamCall, StreamSink, MessageSink 
   #hasRequest = false;
   #isDone = false;
   #reservedBytes = 0;
+  /** Only when times are wanted. */
+  #beganMs = 0;
 
   constructor(
     stream: Http2Stream,
@@ -67,6 +69,7 @@ export class GrpcCall implements UnaryCall, StreamCall, StreamSink, MessageSink 
     this.#authority = authority;
     this.#isGzip = isGzip;
     context.metrics.started[route.index]!++;
+    if (context.metrics.handlingSeconds !== null) this.#beganMs = stream.owner.nowMs();
   }
 
   /** For bidirectional streams, whose handler is called before any message. */
@@ -127,7 +130,7 @@ export class GrpcCall implements UnaryCall, StreamCall, StreamSink, MessageSink 
     const { metrics } = this.#context;
     metrics.messagesSent[this.#route.index]!++;
     metrics.sentBytes.value += this.#reservedBytes;
-    metrics.handled[this.#route.index * CODE_COUNT]!++;
+    this.#count(Code.OK);
   }
 
   sendPieces(pieces: readonly Uint8Array[], sizeBytes: number): void {
@@ -142,7 +145,7 @@ export class GrpcCall implements UnaryCall, StreamCall, StreamSink, MessageSink 
     const { metrics } = this.#context;
     metrics.messagesSent[this.#route.index]!++;
     metrics.sentBytes.value += sizeBytes;
-    metrics.handled[this.#route.index * CODE_COUNT]!++;
+    this.#count(Code.OK);
   }
 
   sendMessage(): void {
@@ -295,6 +298,10 @@ export class GrpcCall implements UnaryCall, StreamCall, StreamSink, MessageSink 
   }
 
   #count(code: Code): void {
-    this.#context.metrics.handled[this.#route.index * CODE_COUNT + code]!++;
+    const { metrics } = this.#context;
+    const { index } = this.#route;
+    metrics.handled[index * CODE_COUNT + code]!++;
+    const times = metrics.handlingSeconds;
+    if (times !== null) times[index]!.observe((this.#stream.owner.nowMs() - this.#beganMs) / 1000);
   }
 }

@@ -36,7 +36,7 @@ export class GrpcService {
   readonly #services = new Set<string>();
   readonly #context: GrpcCallContext;
 
-  constructor(methods: MethodTable, messageBytesMax: number) {
+  constructor(methods: MethodTable, messageBytesMax: number, hasTimes = false) {
     const names: MethodName[] = [];
     for (const [path, method] of methods) {
       const slash = path.lastIndexOf("/");
@@ -47,7 +47,7 @@ export class GrpcService {
       this.#routes.push({ index: this.#routes.length, method });
       names.push({ service, method: path.slice(slash + 1), type });
     }
-    this.metrics = new GrpcMetrics(names);
+    this.metrics = new GrpcMetrics(names, hasTimes);
     this.#context = { metrics: this.metrics, messageBytesMax };
   }
 

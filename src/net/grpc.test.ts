@@ -97,6 +97,21 @@ test("large messages pass in both directions", async () => {
   assert.ok(answer.body.equals(message(body)));
 });
 
+test("a message sent in pieces is one message", async () => {
+  for (const [count, sizeBytes] of [
+    [1, 1],
+    [3, 70],
+    [200, 90_000],
+  ] as const) {
+    const body = Buffer.alloc(sizeBytes, 0x63);
+    body[0] = count;
+    const answer = await call({ path: "/test.T/Pieces", chunks: [message(body)] });
+    const whole = Buffer.concat(Array.from({ length: count }, () => body));
+    assert.equal(answer.trailers["grpc-status"], "0");
+    assert.ok(answer.body.equals(message(whole)), `${count} pieces of ${sizeBytes}`);
+  }
+});
+
 test("an error has code and percent-encoded text, and no body", async () => {
   const answer = await call({ path: "/test.T/Fail", chunks: [message(Buffer.from("x"))] });
   assert.equal(answer.head["grpc-message"], "etcdserver: n%C3%B6 100%25");

@@ -145,6 +145,19 @@ export class Http2Sender implements Flushable {
     return this.#enqueue(stream, bytes, null);
   }
 
+  /** As `sendData`, for all of them or none; each is forgotten when it is sent. */
+  sendPieces(stream: Http2Stream, pieces: readonly Uint8Array[], ending: Ending): boolean {
+    let cost = 0;
+    for (const piece of pieces) cost += piece.length + QUEUED_OVERHEAD_BYTES;
+    if (!this.#queuedBudget.hasRoom(cost)) return false;
+    // Nothing goes out before the last is queued: with it comes the ending.
+    this.#isPumping = true;
+    for (const piece of pieces) this.#enqueue(stream, piece, ending);
+    this.#isPumping = false;
+    this.pump();
+    return true;
+  }
+
   /** Ends the stream after what is queued. */
   end(stream: Http2Stream, ending: Ending): void {
     if (stream.queueFirst !== null) {

@@ -51,6 +51,8 @@ export interface ClientServerOptions {
   /** Needed for https:// and unixs:// URLs. */
   readonly tls?: TlsOptions | undefined;
   readonly access?: AccessRules | undefined;
+  /** How long calls take is measured: `grpcMetrics.handlingFamily`. */
+  readonly hasTimes?: boolean | undefined;
   /** "grpc" when HTTP has listeners of its own (--listen-client-http-urls), which are "http". */
   readonly traffic?: "grpc+http" | "grpc" | "http" | undefined;
 }
@@ -90,7 +92,7 @@ export class ClientServer {
     const limits = { ...defaultLimits, ...options.limits };
     this.#options = options;
     this.#limits = limits;
-    this.#grpc = new GrpcService(options.methods, limits.messageBytesMax);
+    this.#grpc = new GrpcService(options.methods, limits.messageBytesMax, options.hasTimes);
     this.grpcMetrics = this.#grpc.metrics;
     this.#outbox = new Outbox(clock);
     this.#http1 = new Http1Server({

@@ -1,6 +1,6 @@
 // What the server layer counts; names and texts are in `api/metrics.ts`.
 
-import { Counter, exponentialBounds, Gauge, Histogram } from "../base/metrics.ts";
+import { Counter, exponentialBounds, Family, Gauge, Histogram } from "../base/metrics.ts";
 import { applyTimes, requestTimes, type TimesByKind } from "./apply-metrics.ts";
 
 export class ServerMetrics {
@@ -15,7 +15,11 @@ export class ServerMetrics {
   readonly snapshotApplyInProgress: Gauge = new Gauge();
   readonly applySeconds: TimesByKind = applyTimes();
   readonly requestSeconds: TimesByKind = requestTimes();
-  readonly rangeSeconds: Histogram = new Histogram(exponentialBounds(0.0001, 2, 20));
+  readonly rangeFamily: Family<Histogram> = new Family(
+    ["success"],
+    () => new Histogram(exponentialBounds(0.0001, 2, 20)),
+  );
+  readonly rangeSeconds: Histogram = this.rangeFamily.with("true");
   readonly hashSeconds: Histogram = new Histogram(exponentialBounds(0.01, 2, 15));
   readonly hashKvSeconds: Histogram = new Histogram(exponentialBounds(0.01, 2, 15));
   readonly snapSaveTotalSeconds: Histogram = new Histogram(exponentialBounds(0.001, 2, 14));

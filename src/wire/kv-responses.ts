@@ -121,6 +121,56 @@ export interface KeyValueColumns {
   readonly count: number;
 }
 
+/** Field `kvs` for those from `start` to `end`. */
+export function sizeKeyValues(kvs: KeyValueColumns, start: number, end: number): number {
+  const { starts, ends } = kvs;
+  let size = 0;
+  for (let i = start; i < end; i++) size += 1 + sizeDelimited(ends[i]! - starts[i]!);
+  return size;
+}
+
+export function writeKeyValues(
+  target: Uint8Array,
+  at: number,
+  kvs: KeyValueColumns,
+  from: number,
+  to: number,
+): number {
+  const { buffers, starts, ends } = kvs;
+  let offset = at;
+  for (let i = from; i < to; i++) {
+    const start = starts[i]!;
+    const end = ends[i]!;
+    target[offset++] = KVS_TAG;
+    offset = writeUint32(target, offset, end - start);
+    offset = copyRange(target, offset, buffers[i]!, start, end);
+  }
+  return offset;
+}
+
+/** What follows the KeyValues; `total` is field `count`. */
+export function sizeRangeEnd(more: boolean, total: number): number {
+  return (more ? 2 : 0) + (total === 0 ? 0 : 1 + sizeNumber(total));
+}
+
+export function writeRangeEnd(
+  target: Uint8Array,
+  at: number,
+  more: boolean,
+  total: number,
+): number {
+  let offset = at;
+  if (more) {
+    target[offset++] = MORE_TAG;
+    target[offset++] = 1;
+  }
+  if (total !== 0) {
+    target[offset++] = COUNT_TAG;
+    offset = writeNumber(target, offset, total);
+  }
+  return offset;
+}
+
 export function sizeRangeAnswer(
   header: HeaderTemplate,
   revision: number,
@@ -129,12 +179,8 @@ export function sizeRangeAnswer(
   more: boolean,
   total: number,
 ): number {
-  let size = header.size(revision, term);
-  const { starts, ends, count } = kvs;
-  for (let i = 0; i < count; i++) size += 1 + sizeDelimited(ends[i]! - starts[i]!);
-  if (more) size += 2;
-  if (total !== 0) size += 1 + sizeNumber(total);
-  return size;
+  const keyValueBytes = sizeKeyValues(kvs, 0, kvs.count);
+  return header.size(revision, term) + keyValueBytes + sizeRangeEnd(more, total);
 }
 
 /** RangeResponse; `total` is its field `count`. */
@@ -148,22 +194,7 @@ export function writeRangeAnswer(
   more: boolean,
   total: number,
 ): number {
-  let offset = header.write(target, at, revision, term);
-  const { buffers, starts, ends, count } = kvs;
-  for (let i = 0; i < count; i++) {
-    const start = starts[i]!;
-    const end = ends[i]!;
-    target[offset++] = KVS_TAG;
-    offset = writeUint32(target, offset, end - start);
-    offset = copyRange(target, offset, buffers[i]!, start, end);
-  }
-  if (more) {
-    target[offset++] = MORE_TAG;
-    target[offset++] = 1;
-  }
-  if (total !== 0) {
-    target[offset++] = COUNT_TAG;
-    offset = writeNumber(target, offset, total);
-  }
-  return offset;
+  const kvsAt = header.write(target, at, revision, term);
+  const end = writeKeyValues(target, kvsAt, kvs, 0, kvs.count);
+  return writeRangeEnd(target, end, more, total);
 }

@@ -64,6 +64,7 @@ export class TestServer {
       ["/test.T/Hold", { kind: "unary", handle: (call) => this.held.push(call) }],
       ["/test.T/Fail", { kind: "unary", handle: (call) => call.fail(failure) }],
       ["/test.T/Big", { kind: "unary", handle: (call, bytes, start) => big(call, bytes, start) }],
+      ["/test.T/Pieces", { kind: "unary", handle: (call, ...view) => pieces(call, ...view) }],
       [
         "/test.T/Count",
         { kind: "server-stream", handle: (call, bytes, start) => this.#count(call, bytes[start]!) },
@@ -106,6 +107,12 @@ export function answer(call: UnaryCall, bytes: Uint8Array, start: number, end: n
   const at = call.reserve(end - start);
   call.buffer.set(bytes.subarray(start, end), at);
   call.send();
+}
+
+/** Answers with the request as many times as its first byte says, each time a piece. */
+function pieces(call: UnaryCall, bytes: Uint8Array, start: number, end: number): void {
+  const all = Array.from({ length: bytes[start]! }, () => bytes.slice(start, end));
+  call.sendPieces?.(all, all.length * (end - start));
 }
 
 export function sendBytes(call: StreamCall, bytes: Uint8Array): void {

@@ -28,7 +28,14 @@ export function grpcMetricRows(metrics: GrpcMetrics): Metric[] {
   const row = (name: string, help: string, source: Metric["source"]): Metric => {
     return { name, kind: "counter", help, source };
   };
+  const { handlingFamily } = metrics;
+  const name = "grpc_server_handling_seconds";
+  const help = "From the head of a call to its end.";
+  const times = handlingFamily && [
+    { name, kind: "histogram", help, source: handlingFamily } as const,
+  ];
   return [
+    ...(times ?? []),
     row("grpc_server_started_total", "Calls begun.", perMethod(metrics.started)),
     row("grpc_server_handled_total", "Calls ended, by code.", handled),
     row("grpc_server_msg_received_total", "Messages in.", perMethod(metrics.messagesReceived)),

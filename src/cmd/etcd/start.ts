@@ -188,7 +188,9 @@ export class Running {
     const access = { cors: config.cors, hostWhitelist: config.hostWhitelist };
     const hasOwnHttp = config.listenClientHttpUrls.length > 0;
     const traffic = hasOwnHttp ? ("grpc" as const) : ("grpc+http" as const);
-    const client = this.#newServer({ methods, http, gateway, access, traffic }, config.tls);
+    const hasTimes = config.metrics === "extensive";
+    const parts = { methods, http, gateway, access, traffic, hasTimes };
+    const client = this.#newServer(parts, config.tls);
     metrics.push(...grpcMetricRows(client.grpcMetrics));
     client.serve(ports.client);
     if (hasOwnHttp) {
@@ -248,7 +250,10 @@ export class Running {
   }
 }
 
-type ServerParts = Pick<ClientServerOptions, "http" | "gateway" | "access" | "traffic"> & {
+type ServerParts = Pick<
+  ClientServerOptions,
+  "http" | "gateway" | "access" | "traffic" | "hasTimes"
+> & {
   readonly methods: MethodTable;
 };
 

@@ -87,6 +87,8 @@ export class PeerTransport implements Network, PeerDirectory {
       removed: () => this.#onRemoved(),
     };
     this.#context = context;
+    // As etcd counts, each knows itself.
+    this.metrics.knownPeers.with(context.localId, context.localId).set(1);
     const server = new PeerServer(context, this);
     this.#server = server;
     this.#tls?.serve((socket) => server.accept(socket));

@@ -105,8 +105,9 @@ export class Db {
     return this.#view.meta.pageCount * this.pageSize;
   }
 
+  /** Of pages that the last state does not have, also while somebody still reads an older one. */
   get freeBytes(): number {
-    return this.freelist.freePageCount * this.pageSize;
+    return this.freelist.unusedPageCount * this.pageSize;
   }
 
   begin(): Tx {

@@ -28,6 +28,8 @@ export class Freelist {
   /** What a reader needs; looked at again only when one has left. */
   #held: FreedRun[] = [];
   #readerHasLeft = false;
+  /** Pages in `#pending` and `#held`. */
+  #waitingPages = 0;
   readonly #readers = new Map<number, number>();
   readonly #allocatedBy = new Map<number, number>();
 
@@ -39,6 +41,11 @@ export class Freelist {
 
   get freePageCount(): number {
     return this.#free.pageCount;
+  }
+
+  /** Free ones, and those that become free when the next transaction begins or readers leave. */
+  get unusedPageCount(): number {
+    return this.#free.pageCount + this.#waitingPages;
   }
 
   get readerCount(): number {
@@ -77,6 +84,7 @@ export class Freelist {
     const allocatedBy = this.#allocatedBy.get(start) ?? 0;
     this.#allocatedBy.delete(start);
     this.#pending.push({ start, count, allocatedBy, freedBy: txid });
+    this.#waitingPages += count;
   }
 
   /** To be called when a write transaction begins. */
@@ -93,7 +101,10 @@ export class Freelist {
     const released: FreedRun[] = [];
     for (const run of candidates) {
       if (isNeeded(run, readers)) this.#held.push(run);
-      else released.push(run);
+      else {
+        released.push(run);
+        this.#waitingPages -= run.count;
+      }
     }
     released.sort((a, b) => a.start - b.start);
     this.#free.add(released);

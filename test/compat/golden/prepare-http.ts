@@ -1,7 +1,7 @@
 // What a transcript prepares over HTTP and does not record:
 //
 //     do: post /v3/maintenance/alarm '{"action":"ACTIVATE","alarm":"CORRUPT"}'
-//     do: put-until-refused fill 200000           puts of so many bytes, until the quota refuses one
+//     do: put-until-refused fill 200000           puts of so many bytes, until one is refused
 
 import { request } from "./raw-http.ts";
 
