@@ -20,6 +20,8 @@ import type { Snapshot } from "../wire/messages/raft.ts";
 
 /** What the loop drives; `Member` implements it. */
 export interface LoopHooks {
+  /** Before raft is asked what is ready: what was collected for it is said now. */
+  begin(): void;
   send(ready: Ready): void;
   /** A snapshot from the leader replaces log and state. */
   install(snapshot: Snapshot, hardState: HardState, done: Done): void;
@@ -84,6 +86,7 @@ export class Loop {
 
   /** Takes Readies until one has to wait for the disk. */
   #begin(): void {
+    this.#hooks.begin();
     while (this.#raft.hasReady() && !this.#stopped) {
       const ready = this.#raft.ready();
       this.#current = ready;

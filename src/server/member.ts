@@ -309,6 +309,10 @@ export class Member implements LoopHooks {
 
   // --- what the loop asks
 
+  begin(): void {
+    this.#reads.begin();
+  }
+
   send(ready: Ready): void {
     this.#peers.send(ready.messages);
   }

@@ -91,6 +91,11 @@ export class Reads {
       return;
     }
     this.#next.push(waiter);
+    if (this.#round === undefined) this.#wake();
+  }
+
+  /** A turn begins: all reads that came in since the last one share a round. */
+  begin(): void {
     if (this.#round === undefined) this.#startRound();
   }
 
