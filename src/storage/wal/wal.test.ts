@@ -134,6 +134,19 @@ describe("Wal", () => {
     assert.deepEqual(bench.contents().hardState, state(1, 2));
   });
 
+  it("is closed although the disk has no room for a commit index", () => {
+    for (const call of ["write", "sync"] as const) {
+      const bench = new Bench();
+      const wal = bench.create();
+      bench.append(wal, [entry(1)], state(1, 0));
+      bench.append(wal, [], state(1, 1), false);
+      bench.disk.failAt(call, 1, "ENOSPC");
+      wal.close();
+      assert.deepEqual(bench.warnings, ["failed to save the commit index at the end"]);
+      assert.equal(bench.open().contents.entries.length, 1);
+    }
+  });
+
   it("writes a state that changes term or vote at once, and a group in one piece", () => {
     const bench = new Bench();
     const wal = bench.create();

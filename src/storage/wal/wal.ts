@@ -273,16 +273,23 @@ export class Wal {
   #closeFiles(): void {
     this.#areFilesClosed = true;
     this.#next?.close();
-    if (this.#stateIsBuffered && this.#failure === undefined) {
-      this.#encoder.reset();
-      this.#encoder.addState(this.#state!);
-      this.#stateIsBuffered = false;
+    if (this.#stateIsBuffered && this.#failure === undefined) this.#writeLastState();
+    this.#file.close();
+    this.#lock.close();
+  }
+
+  /** A commit index that was not written in time is learned again: no reason to end badly. */
+  #writeLastState(): void {
+    this.#encoder.reset();
+    this.#encoder.addState(this.#state!);
+    this.#stateIsBuffered = false;
+    try {
       this.#file.writeNow(this.#encoder.view(), this.#offset);
       this.#offset += this.#encoder.length;
       if (this.#durable) this.#file.syncNow();
+    } catch (error) {
+      this.#log.warn("failed to save the commit index at the end", { error });
     }
-    this.#file.close();
-    this.#lock.close();
   }
 
   /** Ready for appending: nothing but zeros behind the last record, durably. */
