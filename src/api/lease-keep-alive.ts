@@ -1,12 +1,13 @@
 // Lease.LeaseKeepAlive: each message renews a lease, each answer tells its whole time, 0 when there
 // is no such lease. Answers come in the order of the requests, though the first may have to wait
-// until it is confirmed that this member leads. A client that sends and does not read is bounded:
+// until it is confirmed that this member leads, or until the one who does was asked. A client that sends and does not read is bounded:
 // requests wait while answers do, and too many waiting requests end the stream.
 //
 //   onMessage ─► waiting ─► confirmed to lead? ─► renew ─► answer ─► next
 //                   ▲ while one is under way, or answers are not taken
 
 import type { Renewal } from "../server/lease-clock.ts";
+import type { RemoteRenewal } from "../server/lease-forwarding.ts";
 import type { Member } from "../server/member.ts";
 import type { ReadWaiter } from "../server/reads.ts";
 import { Errors } from "../wire/errors.ts";
@@ -23,7 +24,7 @@ const QUEUED_BYTES_MAX = 64 * 1024;
 /** Requests that wait; a client renews a lease every few seconds. */
 const WAITING_MAX = 10_000;
 
-export class KeepAliveCall implements StreamHandler, Renewal, ReadWaiter {
+export class KeepAliveCall implements StreamHandler, Renewal, RemoteRenewal, ReadWaiter {
   readonly #member: Member;
   readonly #call: StreamCall;
   readonly #waiting: bigint[] = [];
@@ -74,7 +75,23 @@ export class KeepAliveCall implements StreamHandler, Renewal, ReadWaiter {
   }
 
   notPrimary(): void {
-    this.fail(Errors.NotLeader);
+    this.#forward();
+  }
+
+  /** This member has become the leader while it asked another one. */
+  here(): void {
+    if (!this.#isClosed) this.#confirm();
+  }
+
+  #forward(): void {
+    if (this.#isClosed) return;
+    this.#revision = this.#member.revision;
+    this.#member.leaseForwarding.renew(this.#id, this);
+  }
+
+  #confirm(): void {
+    if (!this.#member.leaseClock.isPrimary) this.#forward();
+    else if (this.#member.confirmRead(this)) this.ready();
   }
 
   renewed(ttlSeconds: number): void {
@@ -95,7 +112,7 @@ export class KeepAliveCall implements StreamHandler, Renewal, ReadWaiter {
         break;
       }
       this.#id = this.#waiting.shift()!;
-      if (this.#member.confirmRead(this)) this.ready();
+      this.#confirm();
     }
     this.#isPumping = false;
     if (!this.#hasEnded || this.#isBusy || this.#isClosed || this.#waiting.length > 0) return;

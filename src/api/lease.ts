@@ -4,7 +4,6 @@
 import { latin1Bytes } from "../base/latin1.ts";
 import type { Member } from "../server/member.ts";
 import { LEASE_COST_BYTES } from "../state/quota.ts";
-import { Errors } from "../wire/errors.ts";
 import { RequestField } from "../wire/internal-raft-request.ts";
 import {
   decodeLeaseGrantRequest,
@@ -113,6 +112,10 @@ function grant(
 }
 
 function timeToLive(member: Member, call: UnaryCall, request: LeaseTimeToLiveRequest): void {
+  if (!member.leaseClock.isPrimary) {
+    askForTimeToLive(member, call, request);
+    return;
+  }
   const waiter = {
     ready: () => answerTimeToLive(member, call, request),
     fail: call.fail.bind(call),
@@ -127,7 +130,7 @@ function answerTimeToLive(
 ): void {
   const { leaseClock, state } = member;
   if (!leaseClock.isPrimary) {
-    call.fail(Errors.NotLeader);
+    askForTimeToLive(member, call, { id, keys: wantsKeys });
     return;
   }
   const header = member.headerAt();
@@ -139,6 +142,22 @@ function answerTimeToLive(
   const ttl = Math.floor(leaseClock.remainingSeconds(lease));
   const keys = wantsKeys ? state.keysOf(lease).map(latin1Bytes) : [];
   send(call, timeToLiveAnswer, { header, id, ttl, grantedTTL: lease.ttl, keys });
+}
+
+/** Only the leader knows. */
+function askForTimeToLive(
+  member: Member,
+  call: UnaryCall,
+  { id, keys }: LeaseTimeToLiveRequest,
+): void {
+  member.leaseForwarding.timeToLive(id, keys, {
+    here: () => timeToLive(member, call, { id, keys }),
+    told: (response) => {
+      const header = member.headerAt();
+      send(call, timeToLiveAnswer, { ...(response ?? { id, ttl: NO_LEASE_TTL }), header });
+    },
+    fail: call.fail.bind(call),
+  });
 }
 
 function leases(member: Member, call: UnaryCall): void {

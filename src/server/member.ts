@@ -34,7 +34,9 @@ import {
   newWatchableStore,
   newWatchFeed,
 } from "./kit.ts";
+import { Leadership } from "./leadership.ts";
 import type { LeaseClock } from "./lease-clock.ts";
+import { LeaseForwarding } from "./lease-forwarding.ts";
 import { LogSnapshots } from "./log-snapshots.ts";
 import { Loop, type LoopHooks } from "./loop.ts";
 import { NO_NETWORK } from "./no-network.ts";
@@ -49,7 +51,11 @@ import { SnapshotInstall } from "./snapshot-install.ts";
 import { SnapshotReceiver } from "./snapshot-receiver.ts";
 import { SnapshotSender } from "./snapshot-sender.ts";
 import { SpaceAlarm } from "./space-alarm.ts";
+import { Timeouts } from "./timeouts.ts";
 import type { WatchFeed } from "./watch-feed.ts";
+
+/** Between being removed and stopping, as in etcd. */
+const REMOVED_DELAY_MS = 1000;
 
 export interface MemberParts {
   /** Without a network the member is alone. */
@@ -62,6 +68,8 @@ export interface MemberParts {
   readonly onAnswered: () => void;
   /** Once, when the first requests can be served. */
   readonly onReady: () => void;
+  /** This member was removed from its cluster and has to stop for good. */
+  readonly onRemoved?: () => void;
 }
 
 export class Member implements LoopHooks {
@@ -95,10 +103,16 @@ export class Member implements LoopHooks {
   readonly #sender: SnapshotSender;
   readonly #install: SnapshotInstall;
   readonly #spaceAlarm: SpaceAlarm;
+  readonly #timeouts: Timeouts;
+  readonly #leadership: Leadership;
+  /** Leases of which only the leader knows how long they live. */
+  readonly leaseForwarding: LeaseForwarding;
   readonly #wake: () => void;
   readonly #remotes: Booted["remotes"];
   #tick: Timer | undefined;
   #lastLead = 0n;
+  #isStopping = false;
+  #isRemoved = false;
   #isStopped = false;
 
   /** @throws Error naming the file and the remedy when the data directory cannot be used. */
@@ -123,11 +137,13 @@ export class Member implements LoopHooks {
     this.#raft = booted.raft;
     this.#wake = () => this.#loop.wake();
     const appliedIndex = (): number => this.backend.appliedIndex;
-    const common = { clock: this.clock, raft: this.#raft, metrics: this.metrics, options };
-    const toReads = { ...common, appliedIndex, wake: this.#wake };
+    const { clock, metrics, members } = this;
+    const { network = NO_NETWORK } = world;
+    const common = { clock, raft: this.#raft, metrics, options, appliedIndex, wake: this.#wake };
+    this.#timeouts = new Timeouts({ ...common, network, members, memberId: this.id });
+    this.#proposals = new Proposals({ ...common, memberId: this.id, timeouts: this.#timeouts });
     const firstContext = BigInt(Math.floor(this.clock.wallMs())) << 8n;
-    this.#proposals = new Proposals({ ...toReads, memberId: this.id });
-    this.#reads = new Reads({ ...toReads, firstContext });
+    this.#reads = new Reads({ ...common, firstContext });
     const kit = this.#newKit(booted);
     this.#loop = new Loop({ ...kit, hooks: this, durableIndex: this.#raft.lastIndex });
     this.compactor = new Compactor({ ...kit, sleepMs: options.compactionSleepMs });
@@ -139,6 +155,9 @@ export class Member implements LoopHooks {
     this.leaseClock = newLeaseClock(kit);
     this.#leaseIds = new RequestIds(this.id, this.clock.wallMs());
     this.#spaceAlarm = new SpaceAlarm(kit);
+    this.#leadership = new Leadership({ ...kit, members });
+    const isPrimary = (): boolean => this.leaseClock.isPrimary;
+    this.leaseForwarding = new LeaseForwarding({ ...kit, members, isPrimary });
     this.duties = newDuties(kit, this.leaseClock, this.#publisher);
     this.#sender = new SnapshotSender({ ...kit, snapshots: this.#snapshots });
     this.#applier = this.#newApplier(kit);
@@ -175,6 +194,7 @@ export class Member implements LoopHooks {
     this.duties.start();
     this.#loop.wake();
     this.#campaignIfAlone();
+    this.#leadership.startElection();
   }
 
   // --- what the API asks
@@ -284,10 +304,23 @@ export class Member implements LoopHooks {
     this.backend.snapshot(ready);
   }
 
-  /** Stops taking turns, commits, closes the files. */
+  /** On the leader: another member is to lead. */
+  moveLeader(to: bigint, done: (error: RpcError | null) => void): void {
+    this.#leadership.move(to, done);
+  }
+
+  /** Hands leadership over, stops taking turns, commits, closes the files. */
   stop(done: () => void): void {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    this.#leadership.handOver(() => this.#stopNow(done));
+  }
+
+  #stopNow(done: () => void): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
+    this.#leadership.stop();
+    this.leaseForwarding.stop();
     this.#tick?.cancel();
     this.compactor.stop();
     this.#autoCompactor.stop();
@@ -325,6 +358,7 @@ export class Member implements LoopHooks {
       if (ready.softState.role !== "leader") this.leaseClock.demote();
       if (lead !== 0n && lead !== this.#lastLead) {
         this.metrics.leaderChangesSeen.add();
+        if (lead === this.id) this.#timeouts.elected();
         this.#peers.leaderChanged();
         this.#reads.leaderChanged();
         this.#proposals.leaderKnown();
@@ -354,6 +388,19 @@ export class Member implements LoopHooks {
 
   install(snapshot: Snapshot, hardState: HardState, done: Done): void {
     this.#install.install(snapshot, hardState, done);
+  }
+
+  /** After a while, in which the others hear of it, too. */
+  #removed(): void {
+    if (this.#isRemoved) return;
+    this.#isRemoved = true;
+    this.clock.after(REMOVED_DELAY_MS, () => {
+      if (this.#isStopping) return;
+      const error = "the member has been permanently removed from the cluster";
+      this.log.warn("server error", { error });
+      this.log.warn("data-dir used by this member must be removed");
+      this.#parts.onRemoved?.();
+    });
   }
 
   /** A database from the leader is in place. */
@@ -424,7 +471,7 @@ export class Member implements LoopHooks {
       ownUrls: options.initialCluster.get(options.name) ?? [],
       sender: this.#sender,
       answer: (request, answer) => this.duties.answer(request, answer),
-      onRemoved: () => {},
+      onRemoved: () => this.#removed(),
     });
   }
 }

@@ -37,6 +37,8 @@ export interface MemberOptions extends Partial<DutyOptions> {
   readonly tickMs: number;
   readonly electionMs: number;
   readonly preVote: boolean;
+  /** false: the first election of a start waits for the whole timeout. */
+  readonly initialElectionTickAdvance?: boolean;
 
   readonly snapshotCount: number;
   readonly snapshotCatchupEntries: number;

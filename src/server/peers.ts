@@ -2,7 +2,7 @@
 // goes out, and who belongs to the cluster is told to the transport as changes are applied.
 //
 //   network ─ message ─► to us? not removed? ─► raft.step        raft ─ Ready ─► send ─► network
-//           ─ snapshot ─► sink (snapshot-receiver.ts)                        └► MsgSnap: SnapshotSender
+//           ─ snapshot ─► sink (snapshot-receiver.ts)                        └► MsgSnap: the sender
 //           ─ request ──► peer-requests.ts
 
 import type { Logger } from "../base/log.ts";

@@ -10,11 +10,12 @@ import type { Raft } from "../raft/raft.ts";
 import type { Outcome } from "../state/outcome.ts";
 import { Errors } from "../wire/errors.ts";
 import { sizeOfProposal, writeProposal } from "../wire/internal-raft-request.ts";
-import type { RpcError } from "../wire/status.ts";
+import { Code, RpcError } from "../wire/status.ts";
 import { EntrySlab } from "./entry-slab.ts";
 import { requestTimeoutMs } from "./options.ts";
 import { RequestIds } from "./request-id.ts";
 import type { ServerMetrics } from "./server-metrics.ts";
+import type { Timeouts } from "./timeouts.ts";
 
 /** Who waits for an entry to be applied. One of the two is called, once. */
 export interface Waiter {
@@ -29,6 +30,9 @@ const APPLY_BACKLOG_MAX = 5000;
 /** Requests held while no leader is known; beyond it they are refused at once. */
 const LEADERLESS_QUEUE_MAX = 5000;
 
+/** The leader takes nothing while it hands its office over. */
+export const proposalDropped: RpcError = new RpcError(Code.Unknown, "raft proposal dropped");
+
 export class Proposals {
   readonly #clock: Clock;
   readonly #raft: Raft;
@@ -37,10 +41,11 @@ export class Proposals {
   readonly #wake: () => void;
   readonly #maxRequestBytes: number;
   readonly #timeoutMs: number;
+  readonly #timeouts: Timeouts;
   readonly #ids: RequestIds;
   readonly #slab = new EntrySlab();
   readonly #waiting = new Map<number, Waiter>();
-  #leaderless: Uint8Array[] = [];
+  #leaderless: { readonly low: number; readonly data: Uint8Array }[] = [];
   #stopped = false;
 
   constructor(parts: {
@@ -49,6 +54,7 @@ export class Proposals {
     memberId: bigint;
     metrics: ServerMetrics;
     options: { readonly maxRequestBytes: number; readonly electionMs: number };
+    timeouts: Timeouts;
     appliedIndex: () => number;
     wake: () => void;
   }) {
@@ -59,6 +65,7 @@ export class Proposals {
     this.#wake = parts.wake;
     this.#maxRequestBytes = parts.options.maxRequestBytes;
     this.#timeoutMs = requestTimeoutMs(parts.options);
+    this.#timeouts = parts.timeouts;
     this.#ids = new RequestIds(parts.memberId, parts.clock.wallMs());
   }
 
@@ -99,18 +106,18 @@ export class Proposals {
     if (result === "ok") {
       this.#wake();
     } else if (result === "no leader" && this.#leaderless.length < LEADERLESS_QUEUE_MAX) {
-      this.#leaderless.push(data);
+      this.#leaderless.push({ low, data });
     } else {
-      this.#fail(low, Errors.NoLeader);
+      this.#fail(low, result === "dropped" ? proposalDropped : Errors.NoLeader);
     }
   }
 
-  /** A leader is known (again): what was held back can go. */
+  /** A leader is known (again): what was held back can go, if somebody still waits for it. */
   leaderKnown(): void {
+    if (this.#leaderless.length === 0) return;
     const held = this.#leaderless;
     this.#leaderless = [];
-    for (const data of held) this.#raft.propose(data);
-    if (held.length > 0) this.#wake();
+    for (const { low, data } of held) if (this.#waiting.has(low)) this.#hand(data, low);
   }
 
   /** Gives the result to the one who asked; entries of other members have nobody here. */
@@ -131,10 +138,12 @@ export class Proposals {
 
   /** Called on every tick: fails those who waited longer than the request timeout. */
   expire(): void {
+    // A leader that was lost and found between two turns is no news.
+    if (this.#leaderless.length > 0 && this.#raft.lead !== 0n) this.leaderKnown();
     const before = this.#clock.monotonicMs() - this.#timeoutMs;
     for (const [low, waiter] of this.#waiting) {
       if (waiter.proposedAtMs > before) return;
-      this.#fail(low, Errors.Timeout);
+      this.#fail(low, this.#timeouts.reason(waiter.proposedAtMs));
     }
   }
 

@@ -10,6 +10,7 @@ import { RequestField } from "../../src/wire/internal-raft-request.ts";
 import { RangeView, readRange } from "../../src/wire/kv-requests.ts";
 import { decodeKeyValue } from "../../src/wire/messages/kv.ts";
 import { encodePutRequest, encodeRangeRequest } from "../../src/wire/messages/rpc-kv.ts";
+import { encodeLeaseGrantRequest } from "../../src/wire/messages/rpc-lease.ts";
 import { decodeWatchResponse } from "../../src/wire/messages/rpc-watch.ts";
 import { urlOf } from "./sim-network.ts";
 import { SimWorld } from "./world.ts";
@@ -47,6 +48,8 @@ const OPTIONS: Omit<MemberOptions, "name" | "clientUrls" | "initialCluster"> = {
 export class SmallCluster {
   readonly world: SimWorld;
   readonly failures: string[] = [];
+  /** Who was told to stop for good. */
+  readonly removed: Set<Member> = new Set();
   readonly #size: number;
   readonly #changed: Partial<MemberOptions>;
   readonly #members = new Map<number, Member>();
@@ -101,6 +104,7 @@ export class SmallCluster {
       onFatal: (error) => assert.fail(error),
       onAnswered: () => {},
       onReady: () => this.#ready.add(member),
+      onRemoved: () => this.removed.add(member),
     });
     this.#members.set(at, member);
     member.start();
@@ -124,8 +128,16 @@ export class SmallCluster {
 
   put(member: Member, key: string, value: string): void {
     const body = encodePutRequest({ key: Buffer.from(key), value: Buffer.from(value) });
+    this.#propose(member, RequestField.Put, body);
+  }
+
+  grant(member: Member, id: bigint, ttl: number): void {
+    this.#propose(member, RequestField.LeaseGrant, encodeLeaseGrantRequest({ id, ttl }));
+  }
+
+  #propose(member: Member, field: number, body: Uint8Array): void {
     this.#asked++;
-    member.propose(RequestField.Put, body, 0, body.length, {
+    member.propose(field, body, 0, body.length, {
       proposedAtMs: 0,
       settle: ({ error }) => {
         this.#answered++;

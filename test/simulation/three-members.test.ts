@@ -83,7 +83,7 @@ test("who was away for long gets the database, and its watchers miss nothing", (
 });
 
 test("a snapshot survives a crash at any moment", () => {
-  for (let seed = 1; seed <= 30; seed++) {
+  for (let seed = 1; seed <= 10; seed++) {
     const cluster = new SmallCluster(seed, 3, SHORT_LOG);
     cluster.startAll();
     assert.ok(cluster.awaitReady());
@@ -99,5 +99,99 @@ test("a snapshot survives a crash at any moment", () => {
     const member = cluster.start(behind);
     assert.ok(cluster.awaitEqual(), `seed ${seed}: caught up`);
     assert.equal(cluster.read(member, "key299"), "value 299");
+  }
+});
+
+test("who stops hands leadership over, and nobody waits for an election", () => {
+  for (const seed of SEEDS) {
+    const cluster = new SmallCluster(seed, 3);
+    cluster.startAll();
+    assert.ok(cluster.awaitReady());
+    cluster.world.runFor(10_000);
+    const leader = cluster.leader!;
+    const beganMs = cluster.world.nowMs;
+    cluster.stop(cluster.numberOf(leader));
+    assert.ok(cluster.until(() => cluster.leader !== undefined));
+    assert.ok(cluster.world.nowMs - beganMs < 1000, "sooner than any election timeout");
+    cluster.put(cluster.running[0]!, "k", "v");
+    assert.ok(cluster.awaitAnswers());
+    assert.deepEqual(cluster.failures, []);
+  }
+});
+
+test("leadership goes where it is told to, and not to strangers", () => {
+  const cluster = new SmallCluster(1, 3);
+  cluster.startAll();
+  assert.ok(cluster.awaitReady());
+  const leader = cluster.leader!;
+  const other = cluster.running.find((one) => one !== leader)!;
+  const results: (string | null)[] = [];
+  leader.moveLeader(5n, (error) => results.push(error?.message ?? null));
+  leader.moveLeader(other.id, (error) => results.push(error?.message ?? null));
+  assert.ok(cluster.until(() => results.length === 2));
+  assert.deepEqual(results, ["etcdserver: bad leader transferee", null]);
+  assert.equal(cluster.leader, other);
+});
+
+test("a member that is removed stops for good, leader or not", () => {
+  for (const seed of SEEDS) {
+    const cluster = new SmallCluster(seed, 3);
+    cluster.startAll();
+    assert.ok(cluster.awaitReady());
+    cluster.world.runFor(10_000);
+    const removed = seed % 2 === 0 ? cluster.leader! : cluster.member(1);
+    let result: unknown;
+    cluster.member(2).duties.membership.remove(removed.id, (members) => {
+      result = members;
+    });
+    assert.ok(cluster.until(() => cluster.removed.has(removed)));
+    assert.equal((result as unknown[]).length, 2);
+    cluster.crash(cluster.numberOf(removed));
+    const rest = cluster.running;
+    const leads = (): boolean => rest.some((one) => one === cluster.leader);
+    assert.ok(cluster.until(leads));
+    cluster.put(cluster.leader!, "k", "v");
+    assert.ok(cluster.awaitAnswers());
+    assert.deepEqual(cluster.failures, []);
+  }
+});
+
+test("a lease lives as long as any member is asked to renew it", () => {
+  for (const seed of SEEDS) {
+    const cluster = new SmallCluster(seed, 3);
+    cluster.startAll();
+    assert.ok(cluster.awaitReady());
+    const follower = cluster.running.find((one) => one !== cluster.leader)!;
+    cluster.grant(follower, 7n, 3);
+    assert.ok(cluster.awaitAnswers());
+    const ttls: number[] = [];
+    const renewal = {
+      here: () => assert.fail("it does not lead"),
+      renewed: (ttl: number) => ttls.push(ttl),
+      fail: (error: { message: string }) => assert.fail(error.message),
+    };
+    for (let second = 1; second <= 10; second++) {
+      cluster.world.runFor(1000);
+      follower.leaseForwarding.renew(7n, renewal);
+      assert.ok(cluster.until(() => ttls.length === second));
+      assert.equal(ttls.at(-1), 3);
+    }
+    let left = 0;
+    follower.leaseForwarding.timeToLive(7n, false, {
+      here: () => assert.fail("it does not lead"),
+      told: (response) => {
+        left = response?.ttl ?? -1;
+      },
+      fail: (error) => assert.fail(error.message),
+    });
+    assert.ok(cluster.until(() => left !== 0));
+    assert.ok(left > 0 && left <= 3);
+    assert.ok(
+      cluster.until(() => !follower.state.leases.exists(7n)),
+      "it ends by itself",
+    );
+    follower.leaseForwarding.renew(7n, renewal);
+    assert.ok(cluster.until(() => ttls.length === 11));
+    assert.equal(ttls.at(-1), 0);
   }
 });
