@@ -23,6 +23,7 @@ export function memberOptions(
     tickMs: config.heartbeatMs,
     electionMs: config.electionMs,
     preVote: config.preVote,
+    initialElectionTickAdvance: config.initialElectionTickAdvance,
     snapshotCount: config.snapshotCount,
     snapshotCatchupEntries: config.snapshotCatchupEntries,
     maxSnapshots: config.maxSnapshots,
