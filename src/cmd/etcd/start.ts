@@ -110,6 +110,10 @@ export class Running {
         for (const server of this.#servers) server.flush();
       },
       onReady: () => this.#ready?.(),
+      onRemoved: () => {
+        // Nothing is wrong: whoever supervises need not start it again.
+        void this.stop().then(() => process.exit(0));
+      },
     });
   }
 
