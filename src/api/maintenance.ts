@@ -1,5 +1,4 @@
-// etcdserverpb.Maintenance: looking after one member. Transfer of leadership needs a
-// cluster and is not here yet: the transport answers Unimplemented for it.
+// etcdserverpb.Maintenance: looking after one member, and who of them leads.
 
 import { hashKv as hashKvOf } from "../server/hash-kv.ts";
 import type { Member } from "../server/member.ts";
@@ -10,18 +9,22 @@ import {
   type AlarmResponseInit,
   type DefragmentResponseInit,
   decodeHashKVRequest,
+  decodeMoveLeaderRequest,
   type HashKVResponseInit,
   type HashResponseInit,
+  type MoveLeaderResponseInit,
   type StatusResponseInit,
   sizeAlarmResponse,
   sizeDefragmentResponse,
   sizeHashKVResponse,
   sizeHashResponse,
+  sizeMoveLeaderResponse,
   sizeStatusResponse,
   writeAlarmResponse,
   writeDefragmentResponse,
   writeHashKVResponse,
   writeHashResponse,
+  writeMoveLeaderResponse,
   writeStatusResponse,
 } from "../wire/messages/rpc-maintenance.ts";
 import type { Method, UnaryCall } from "../wire/rpc.ts";
@@ -47,6 +50,11 @@ const defragment: Encoder<DefragmentResponseInit> = {
   write: writeDefragmentResponse,
 };
 
+const moved: Encoder<MoveLeaderResponseInit> = {
+  size: sizeMoveLeaderResponse,
+  write: writeMoveLeaderResponse,
+};
+
 export function maintenanceMethods(member: Member): [string, Method][] {
   const service = "/etcdserverpb.Maintenance/";
   return [
@@ -63,6 +71,14 @@ export function maintenanceMethods(member: Member): [string, Method][] {
     [`${service}Defragment`, { kind: "unary", handle: (call) => runDefragment(member, call) }],
     [`${service}Snapshot`, snapshotMethod(member)],
     [`${service}Downgrade`, downgradeMethod(member)],
+    [
+      `${service}MoveLeader`,
+      {
+        kind: "unary",
+        handle: (call, bytes, start, end) =>
+          moveLeader(member, call, decodeMoveLeaderRequest(bytes, start, end).targetID),
+      },
+    ],
     [
       `${service}Alarm`,
       {
@@ -117,6 +133,18 @@ function sendHashKv(member: Member, call: UnaryCall, revision: number): void {
         hashRevision: result.revision,
       });
     }
+  });
+}
+
+function moveLeader(member: Member, call: UnaryCall, to: bigint): void {
+  if (member.raftStatus().lead !== member.id) {
+    call.fail(Errors.NotLeader);
+    return;
+  }
+  member.moveLeader(to, (error) => {
+    // etcd answers without a header here.
+    if (error === null) send(call, moved, {});
+    else call.fail(error);
   });
 }
 
