@@ -1,6 +1,7 @@
 // Errors of the network in Go's words, which etcd's logs show and operators search for.
 
 import { goText } from "../tls.ts";
+import { chainText } from "./chain-text.ts";
 
 const texts: Readonly<Record<string, string>> = {
   ECONNREFUSED: "connect: connection refused",
@@ -19,6 +20,8 @@ export function networkErrorText(error: Error & { code?: string }, address: stri
     const host = address.replace(/:\d+$/, "");
     return `dial tcp: lookup ${host}: no such host`;
   }
+  const chain = chainText(code);
+  if (chain !== undefined) return chain;
   const text = texts[code];
   if (text === undefined) return goText(error);
   return text.startsWith("connect:") ? `dial tcp ${address}: ${text}` : text;

@@ -26,8 +26,7 @@ import { Peer, Remote } from "./peer.ts";
 import { DEFAULT_TIMEOUTS, type PeerContext, type PeerTimeouts } from "./peer-context.ts";
 import { PeerMetrics } from "./peer-metrics.ts";
 import { type PeerDirectory, PeerServer } from "./peer-server.ts";
-import { PeerTls } from "./peer-tls.ts";
-import type { PeerTlsOptions } from "./peer-tls-options.ts";
+import type { PeerTls } from "./peer-tls.ts";
 import type { StreamKind } from "./stream-kind.ts";
 import { HEARTBEATS_PER_TIMEOUT } from "./stream-writer.ts";
 
@@ -41,7 +40,7 @@ export interface PeerTransportOptions {
   readonly listeners: readonly Listener[];
   readonly timeouts?: Partial<PeerTimeouts>;
   /** Needed for https:// and unixs:// URLs. */
-  readonly tls?: PeerTlsOptions | undefined;
+  readonly tls?: PeerTls | undefined;
 }
 
 export class PeerTransport implements Network, PeerDirectory {
@@ -59,12 +58,10 @@ export class PeerTransport implements Network, PeerDirectory {
   #isClosed = false;
   #wasRemoved = false;
 
-  /** @throws Error when the files of certificates cannot be used */
   constructor(options: PeerTransportOptions) {
-    const { tls, log } = options;
     this.#options = options;
     this.#timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
-    this.#tls = tls === undefined ? undefined : new PeerTls(tls, log);
+    this.#tls = options.tls;
     this.#client = new HttpClient(this.#tls);
   }
 

@@ -4,6 +4,7 @@ import { type Logger, silentLogger } from "../../../base/log.ts";
 import { NodeClock } from "../../../io/node-clock.ts";
 import { bindAll } from "../../listener.ts";
 import type { PeerTimeouts } from "../peer-context.ts";
+import { PeerTls } from "../peer-tls.ts";
 import type { PeerTlsOptions } from "../peer-tls-options.ts";
 import { PeerTransport } from "../transport.ts";
 import { RecordingHandlers } from "./recording-handlers.ts";
@@ -31,13 +32,14 @@ export async function startNode(
   options: NodeOptions = {},
 ): Promise<Node> {
   const url = `${options.tls === undefined ? "http" : "https"}://127.0.0.1:${port}`;
+  const log = options.log ?? silentLogger;
   const listeners = await bindAll([url]);
   const transport = new PeerTransport({
     clock: new NodeClock(),
-    log: options.log ?? silentLogger,
+    log,
     listeners,
     timeouts: options.timeouts ?? {},
-    tls: options.tls,
+    tls: options.tls === undefined ? undefined : new PeerTls(options.tls, log),
   });
   const handlers = new RecordingHandlers(id, options.clusterId ?? CLUSTER_ID);
   handlers.urls = [url];
