@@ -8,14 +8,9 @@ import { isSecure } from "./urls.ts";
 
 /** @throws ParseError */
 export function checkListeners(config: EtcdConfig, log: Logger): void {
-  const { tls, listenPeerUrls, listenClientUrls, listenClientHttpUrls } = config;
+  const { tls, listenClientUrls, listenClientHttpUrls } = config;
   cipherNames(tls.cipherSuites);
-  const securePeer = listenPeerUrls.find(isSecure);
-  if (securePeer !== undefined) {
-    const error = `cannot listen on TLS for ${securePeer.host}: KeyFile and CertFile are not presented`;
-    log.error("creating peer listener failed", { error });
-    throw new ParseError(error);
-  }
+  checkPeerListeners(config, log);
   const hasCertificate = tls.certFile !== "" || tls.keyFile !== "";
   for (const url of [...listenClientUrls, ...listenClientHttpUrls]) {
     if (isSecure(url) && !hasCertificate) {
@@ -40,6 +35,35 @@ export function checkListeners(config: EtcdConfig, log: Logger): void {
     );
   }
   checkCertificate(config);
+}
+
+function checkPeerListeners({ peerTls, listenPeerUrls }: EtcdConfig, log: Logger): void {
+  const hasFiles = peerTls.certFile !== "" || peerTls.keyFile !== "";
+  const hasCertificate = hasFiles || peerTls.isAutomatic;
+  if (hasFiles && peerTls.isAutomatic) {
+    log.warn("ignoring peer auto TLS since certs given");
+  }
+  for (const url of listenPeerUrls) {
+    const field = { "peer-url": url.text };
+    if (isSecure(url)) {
+      if (hasCertificate) continue;
+      const error = `cannot listen on TLS for ${url.host}: KeyFile and CertFile are not presented`;
+      log.error("creating peer listener failed", { error });
+      throw new ParseError(error);
+    }
+    if (hasCertificate) {
+      const text =
+        "scheme is HTTP while key and cert files are present; ignoring key and cert files";
+      log.warn(text, field);
+    }
+    if (peerTls.clientCertAuth) {
+      log.warn(
+        "scheme is HTTP while --peer-client-cert-auth is enabled; " +
+          "ignoring client cert auth for this URL",
+        field,
+      );
+    }
+  }
 }
 
 /** Better now, with a sentence, than at the first connection. */

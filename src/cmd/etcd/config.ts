@@ -64,6 +64,7 @@ export interface EtcdConfig {
   readonly raftWriteTimeoutMs: number;
 
   readonly tls: TlsConfig;
+  readonly peerTls: PeerTlsConfig;
   /** ["*"]: any. */
   readonly cors: readonly string[];
   readonly hostWhitelist: readonly string[];
@@ -94,6 +95,20 @@ export interface TlsConfig {
   readonly cipherSuites: readonly string[];
   readonly minVersion: string;
   readonly maxVersion: string;
+}
+
+export interface PeerTlsConfig extends TlsConfig {
+  readonly clientCertFile: string;
+  readonly clientKeyFile: string;
+  readonly trustedCaFile: string;
+  readonly clientCertAuth: boolean;
+  readonly crlFile: string;
+  readonly allowedCns: readonly string[];
+  readonly allowedHostnames: readonly string[];
+  readonly skipClientSanVerification: boolean;
+  /** Without files: a certificate is made. */
+  readonly isAutomatic: boolean;
+  readonly madeValidityYears: number;
 }
 
 /** The service that collects the members of a new cluster: another etcd. */
@@ -242,15 +257,32 @@ function connections(values: FlagValues) {
     socketReusePort: values.truth("socket-reuse-port"),
     socketReuseAddress: values.truth("socket-reuse-address"),
     enableGrpcGateway: values.truth("enable-grpc-gateway"),
-    tls: {
-      certFile: values.text("cert-file"),
-      keyFile: values.text("key-file"),
-      cipherSuites: values.list("cipher-suites"),
-      minVersion: values.text("tls-min-version"),
-      maxVersion: values.text("tls-max-version"),
+    tls: tlsConfig(values, ""),
+    peerTls: {
+      ...tlsConfig(values, "peer-"),
+      clientCertFile: values.text("peer-client-cert-file"),
+      clientKeyFile: values.text("peer-client-key-file"),
+      trustedCaFile: values.text("peer-trusted-ca-file"),
+      clientCertAuth: values.truth("peer-client-cert-auth"),
+      crlFile: values.text("peer-crl-file"),
+      allowedCns: values.list("peer-cert-allowed-cn"),
+      allowedHostnames: values.list("peer-cert-allowed-hostname"),
+      skipClientSanVerification: values.truth("peer-skip-client-san-verification"),
+      isAutomatic: values.truth("peer-auto-tls"),
+      madeValidityYears: values.number("self-signed-cert-validity"),
     },
     cors: values.list("cors"),
     hostWhitelist: values.list("host-whitelist"),
+  };
+}
+
+function tlsConfig(values: FlagValues, prefix: "" | "peer-"): TlsConfig {
+  return {
+    certFile: values.text(`${prefix}cert-file`),
+    keyFile: values.text(`${prefix}key-file`),
+    cipherSuites: values.list("cipher-suites"),
+    minVersion: values.text("tls-min-version"),
+    maxVersion: values.text("tls-max-version"),
   };
 }
 

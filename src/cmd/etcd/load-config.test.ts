@@ -364,7 +364,6 @@ for (const [args, message] of fatal) {
 const refused: readonly string[][] = [
   ["--auto-tls"],
   ["--client-cert-auth", "--trusted-ca-file=ca.pem"],
-  ["--peer-cert-file=x"],
   ["--auth-token=jwt,pub-key=x"],
   ["--enable-pprof"],
   ["--enable-distributed-tracing"],

@@ -48,7 +48,7 @@ export async function start(loaded: Loaded): Promise<Running> {
   const clock = new NodeClock();
   const disk = new NodeDisk();
   const network = new PeerTransport({
-    ...peerTransportOptions(loaded.config),
+    ...(await peerTransportOptions(loaded.config, clock, loaded.log)),
     clock,
     log: loaded.log,
     listeners: ports.peer,
