@@ -49,6 +49,8 @@ export interface Booted {
   readonly snapshotIndex: number;
   /** Of the cluster that is joined: the log will bring them. */
   readonly remotes: readonly ClusterMember[];
+  /** Of a new cluster: this member and all others. */
+  readonly founders: readonly ClusterMember[];
 }
 
 export interface BootParts {
@@ -107,7 +109,7 @@ export function boot(parts: BootParts): Booted {
 
 type Agreement = Pick<
   Booted,
-  "memberId" | "clusterId" | "wal" | "raft" | "snapshotIndex" | "remotes"
+  "memberId" | "clusterId" | "wal" | "raft" | "snapshotIndex" | "remotes" | "founders"
 >;
 
 /**
@@ -149,7 +151,11 @@ function begin(
     "local-member-id": idText(memberId),
     "cluster-id": idText(clusterId),
   });
-  return { memberId, clusterId, wal, raft, snapshotIndex: 0, remotes: joined?.members ?? [] };
+  const others =
+    joined === undefined
+      ? { founders: members, remotes: [] }
+      : { founders: [], remotes: joined.members };
+  return { memberId, clusterId, wal, raft, snapshotIndex: 0, ...others };
 }
 
 /** The members of a new cluster: their ids follow from their addresses and the token. */
@@ -192,8 +198,10 @@ function restart(
     "local-member-id": idText(nodeID),
     "commit-index": commit,
   });
-  const snapshotIndex = snapshot.index;
-  return { memberId: nodeID, clusterId: clusterID, wal, raft, snapshotIndex, remotes: [] };
+  return {
+    ...{ memberId: nodeID, clusterId: clusterID, wal, raft, snapshotIndex: snapshot.index },
+    ...{ remotes: [], founders: [] },
+  };
 }
 
 interface Restored {

@@ -108,7 +108,7 @@ export class Member implements LoopHooks {
   /** Leases of which only the leader knows how long they live. */
   readonly leaseForwarding: LeaseForwarding;
   readonly #wake: () => void;
-  readonly #remotes: Booted["remotes"];
+  readonly #others: Pick<Booted, "founders" | "remotes">;
   #tick: Timer | undefined;
   #lastLead = 0n;
   #isStopping = false;
@@ -164,7 +164,7 @@ export class Member implements LoopHooks {
     this.#peers = this.#newPeers(kit);
     const replaced = (index: number): void => this.#replaced(index);
     this.#install = new SnapshotInstall({ ...kit, watch: this.watch, replaced });
-    this.#remotes = booted.remotes;
+    this.#others = booted;
   }
 
   #newKit(booted: Booted): Kit {
@@ -187,7 +187,7 @@ export class Member implements LoopHooks {
 
   /** Begins to tick; `onReady` follows. */
   start(): void {
-    this.#peers.start(this.#remotes);
+    this.#peers.start(this.#others);
     this.#scheduleTick();
     this.compactor.wake();
     this.#autoCompactor.start();

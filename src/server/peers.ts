@@ -15,7 +15,7 @@ import type {
   SnapshotSink,
 } from "../io/network.ts";
 import type { Raft } from "../raft/raft.ts";
-import { idText } from "../state/members/member-json.ts";
+import { decodeMember, idText, type Member } from "../state/members/member-json.ts";
 import type { Members } from "../state/members/members.ts";
 import type { ConfChangeOutcome } from "../state/state.ts";
 import { ConfChangeType, type Message, MessageType } from "../wire/messages/raft.ts";
@@ -70,15 +70,19 @@ export class Peers implements PeerHandlers {
     this.clusterId = parts.clusterId;
   }
 
-  /** From now on peers are heard. `known` are in no configuration yet, but will be. */
-  start(known: readonly { readonly id: bigint; readonly peerUrls: readonly string[] }[]): void {
+  /** From now on peers are heard. The log will bring these, too; remotes are not dialled before. */
+  start(known: {
+    readonly founders: readonly Member[];
+    readonly remotes: readonly Member[];
+  }): void {
     const { network } = this.#parts;
     network.listen(this);
-    for (const { id, peerUrls } of known) {
+    for (const { id, peerUrls } of known.remotes) {
       if (id !== this.memberId && this.#members.find(id) === undefined) {
         network.addRemote(id, peerUrls);
       }
     }
+    for (const { id, peerUrls } of known.founders) this.#add(id, peerUrls);
     this.#follow();
   }
 
@@ -120,14 +124,14 @@ export class Peers implements PeerHandlers {
         this.#memberUpdated(id);
         return;
       default:
-        this.#memberAdded(id);
+        this.#memberAdded(id, change.context);
     }
   }
 
-  #memberAdded(id: bigint): void {
+  #memberAdded(id: bigint, context: Uint8Array): void {
     const member = this.#members.find(id);
     if (member === undefined) return;
-    if (this.#known.has(id)) {
+    if (decodeMember(context).isPromote) {
       this.#logMember("promote member", { "promoted-member-id": idText(id) });
       return;
     }
@@ -149,6 +153,7 @@ export class Peers implements PeerHandlers {
     this.#logMember("updated member", {
       "updated-remote-peer-id": idText(id),
       "updated-remote-peer-urls": member.peerUrls,
+      "updated-remote-peer-is-learner": member.isLearner,
     });
   }
 
