@@ -26,7 +26,7 @@ const KEYS = 6;
 const CLIENTS_PER_MEMBER = 2;
 const HEALTHY_WITHIN_MS = 60_000;
 /** Small, so that members that were away get snapshots. */
-const FLAGS = ["--snapshot-count=200"];
+const FLAGS = ["--snapshot-count=200", "--snapshot-catchup-entries=50"];
 
 const root = mkdtempSync(join(tmpdir(), "quorate-faults-"));
 after(() => rmSync(root, { recursive: true, force: true }));
