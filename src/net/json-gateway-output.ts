@@ -75,6 +75,7 @@ export class HttpOutput implements GatewayOutput {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #drain: DrainWatch;
+  #bodyBytes = 0;
 
   constructor(request: IncomingMessage, response: ServerResponse) {
     this.#request = request;
@@ -88,6 +89,11 @@ export class HttpOutput implements GatewayOutput {
 
   whenDrained(belowBytes: number, task: () => void): void {
     this.#drain.whenDrained(belowBytes, task);
+  }
+
+  /** So much of the request's body has come. */
+  onBody(bytes: number): void {
+    this.#bodyBytes += bytes;
   }
 
   answer(json: string): void {
@@ -118,13 +124,23 @@ export class HttpOutput implements GatewayOutput {
     this.#response.end();
   }
 
+  /** That a body of known length is complete Node only says after its last bytes were given out. */
+  #isWhole(): boolean {
+    const length = this.#request.headers["content-length"];
+    return this.#request.complete || (length !== undefined && this.#bodyBytes >= Number(length));
+  }
+
   #head(status: number, isOk: boolean): void {
     const response = this.#response;
     response.statusCode = status;
     response.setHeader("Content-Type", "application/json");
     if (isOk) response.setHeader("Grpc-Metadata-Content-Type", "application/grpc");
-    // An answer before the request has come as a whole: the rest is not worth waiting for.
-    if (this.#request.readableDidRead && !this.#request.complete) response.shouldKeepAlive = false;
+    // An answer before the request has come as a whole: the rest is not worth waiting for. Who
+    // keeps the connection for another request has to be told.
+    if (this.#request.readableDidRead && !this.#isWhole()) {
+      response.shouldKeepAlive = false;
+      response.setHeader("Connection", "close");
+    }
     // HTTP/1.1 connections stay open without a word about it, and Go sends none.
     const isImplied = this.#request.httpVersion === "1.1" && response.shouldKeepAlive;
     if (isImplied) response.removeHeader("Connection");

@@ -446,6 +446,20 @@ test("a stream of one answer per value of the body", async () => {
   }
 });
 
+test("after a stream the connection takes the next request", async () => {
+  const client = new RawClient();
+  const head = "POST /v3/lease/keepalive HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\n";
+  for (let i = 0; i < 2; i++) {
+    client.send(head);
+    client.send('{"ID":7}');
+    const received = await client.until(
+      (bytes) => bytes.toString().split("\r\n0\r\n\r\n").length === i + 2,
+    );
+    assert.doesNotMatch(received.toString(), /connection|keep-alive/i);
+  }
+  client.destroy();
+});
+
 test("a stream answers while requests still come, and ends when the client goes", async () => {
   log.length = 0;
   const client = new RawClient();

@@ -76,7 +76,10 @@ export class JsonGateway {
     const opened = this.#open(route, output, peer, false);
     if (opened === undefined) return true;
     const { call, session } = opened;
-    request.on("data", (chunk: Buffer) => session.push(chunk));
+    request.on("data", (chunk: Buffer) => {
+      output.onBody(chunk.length);
+      session.push(chunk);
+    });
     request.on("end", () => session.end());
     response.on("close", () => call.drop());
     return true;
