@@ -73,10 +73,17 @@ async function destinationOptions(
   };
 }
 
+/** The first revision has nothing before it: all of it is copied. */
+function startsLater(flags: MirrorFlags): boolean {
+  return flags.rev.value > 1n;
+}
+
 /** Renames keys on their way. */
 function renamer(flags: MirrorFlags): (key: Uint8Array) => Uint8Array {
   const from = bytes(flags.prefix.value);
-  if (!flags.noDestPrefix.value && flags.destPrefix.value === "") return (key) => key;
+  // With --rev etcdctl takes the prefix off, too.
+  const isKept = !flags.noDestPrefix.value && !startsLater(flags);
+  if (isKept && flags.destPrefix.value === "") return (key) => key;
   const to = bytes(flags.noDestPrefix.value ? "" : flags.destPrefix.value);
   return (key) => Buffer.concat([to, key.subarray(from.length)]);
 }
@@ -185,10 +192,10 @@ The number of keys copied so far is printed every 30 seconds.`,
       const options = await destinationOptions(session, flags, endpoint);
       const destination = await session.openCaller(options, "etcd-client");
       const mirror = new Mirror(await session.caller(), destination, flags);
-      const rev = Number(flags.rev.value);
       report(session, mirror);
       try {
-        await mirror.follow(rev > 0 ? rev : (await mirror.copy()) + 1);
+        const isLater = startsLater(flags);
+        await mirror.follow(isLater ? Number(flags.rev.value) : (await mirror.copy()) + 1);
       } catch (error) {
         throw error instanceof Exit ? error : new Exit(ExitCode.Error, errorText(error));
       } finally {

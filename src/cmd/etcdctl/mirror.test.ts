@@ -76,6 +76,10 @@ test("a revision to begin at skips what is there; small transactions are cut", a
   const ran = await run(["make-mirror", "--rev=3", "--max-txn-ops=1", "b:1"], source);
   assert.deepEqual(keysPut(ran), []);
   assert.deepEqual(transactions(ran), [["put src/1 new"], ["del src/2"], ["put src/3 c"]]);
+  const bare = await run(["make-mirror", "--rev=3", "--prefix=src/", "b:1"], source);
+  assert.deepEqual(transactions(bare), [["put 1 new", "del 2"], ["put 3 c"]]);
+  const all = await run(["make-mirror", "--rev=1", "--prefix=src/", "b:1"], source);
+  assert.deepEqual(keysPut(all), ["src/1", "src/2"]);
 });
 
 test("wrong uses", async () => {
