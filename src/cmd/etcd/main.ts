@@ -16,8 +16,12 @@ try {
     // Only now: --version, --help and wrong flags need none of it.
     const { start } = await import("./start.ts");
     const running = await start(loaded);
+    let isStopping = false;
     for (const signal of SIGNALS) {
-      process.once(signal, () => {
+      process.on(signal, () => {
+        // A second one must not cut the stop short: under npm, Ctrl-C comes twice.
+        if (isStopping) return;
+        isStopping = true;
         log.info("received signal; shutting down", { signal: nameOf(signal) });
         running.stop().then(() => {
           // Raised again, so that whoever waits sees that a signal ended us.
