@@ -109,8 +109,9 @@ export class ClusterMember {
     this.#proxy!.heal();
   }
 
-  start(flags: readonly string[] = []): void {
-    const { name, dataDir, clientPort, peerPort, proxyPort, program } = this.place;
+  /** Also with another program than before, on the same data. */
+  start(flags: readonly string[] = [], program: string = this.place.program): void {
+    const { name, dataDir, clientPort, peerPort, proxyPort } = this.place;
     const log = openSync(`${dataDir}.log`, "a");
     const client = urlOf(clientPort);
     const args = [

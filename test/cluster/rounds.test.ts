@@ -9,12 +9,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { Client } from "../../src/client/client.ts";
 import { OUR_ETCD } from "../compat/member-process.ts";
 import { Lcg } from "../compat/mixed-load.ts";
 import { describe } from "../linearizability/history.ts";
 import { findViolation } from "../linearizability/linearizable.ts";
 import { findRevisionFault } from "../linearizability/revisions.ts";
+import { compareMembers } from "./compare-members.ts";
 import { FAULTS, restore } from "./faults.ts";
 import { ProcessCluster } from "./process-cluster.ts";
 import { Workload } from "./workload.ts";
@@ -64,22 +64,3 @@ test(`${ROUNDS} faults, seed ${SEED}`, async (context) => {
     await cluster.close();
   }
 });
-
-/** All hashes at the newest revision that all have. */
-async function compareMembers(cluster: ProcessCluster): Promise<void> {
-  const clients = cluster.endpoints.map((endpoint) => new Client({ endpoints: [endpoint] }));
-  try {
-    const heads = await Promise.all(clients.map(({ kv }) => kv.range({ key: Buffer.from("x") })));
-    const revision = Math.min(...heads.map(({ header }) => header!.revision));
-    const hashes = await Promise.all(
-      clients.map(({ maintenance }) => maintenance.hashKV({ revision })),
-    );
-    const [first, ...others] = hashes.map(({ hash, compactRevision }) => ({
-      hash,
-      compactRevision,
-    }));
-    for (const other of others) assert.deepEqual(other, first, `HashKV at ${revision}`);
-  } finally {
-    for (const client of clients) client.close();
-  }
-}
