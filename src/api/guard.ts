@@ -14,6 +14,10 @@ const LEARNER_METHODS = new Set([
   "/etcdserverpb.Maintenance/Status",
   "/etcdserverpb.Maintenance/Snapshot",
   "/etcdserverpb.KV/Range",
+  "/quoratepb.Care/Usage",
+  "/quoratepb.Care/Writers",
+  "/quoratepb.Care/Forecast",
+  "/quoratepb.Care/Actions",
   "/grpc.health.v1.Health/Check",
   "/grpc.health.v1.Health/Watch",
 ]);

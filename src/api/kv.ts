@@ -2,6 +2,7 @@
 // read buffer and write their answers in place; one small object per request remembers the call
 // while it waits. Everything else takes the generated codecs.
 
+import { WriteKind } from "../server/care/writers.ts";
 import type { Member } from "../server/member.ts";
 import type { Waiter } from "../server/proposals.ts";
 import type { ReadWaiter } from "../server/reads.ts";
@@ -81,14 +82,18 @@ export class KvService {
       ignoreValue: put.ignoreValue,
       ignoreLease: put.ignoreLease,
     });
+    const member = this.#member;
+    const { writers } = member.care;
+    writers.note(call.origin, WriteKind.Put, end - start, member.nowMs);
     const cost = putCostOf(put.keyEnd - put.keyStart, put.valueEnd - put.valueStart);
-    const refusal = error ?? this.#member.refuseOverQuota(cost);
+    const refusal = error ?? member.refuseOverQuota(cost);
     if (refusal !== null) {
+      writers.refused(call.origin);
       call.fail(refusal);
       return;
     }
-    const answer = new PutAnswer(this.#member, call, end - start);
-    this.#member.propose(RequestField.Put, bytes, start, end, answer);
+    const answer = new PutAnswer(member, call, end - start);
+    member.propose(RequestField.Put, bytes, start, end, answer);
   };
 
   readonly #handleRange = (
@@ -116,6 +121,7 @@ export class KvService {
 
   #answerRange(call: UnaryCall, bytes: Uint8Array, view: RangeView): void {
     const member = this.#member;
+    if (view.revision > 0) member.care.readers.note(view.revision, member.clock.monotonicMs());
     if (view.rangeEndStart !== view.rangeEndEnd) {
       new RangeAnswer(member, call).start(bytes, view);
       return;
@@ -147,6 +153,7 @@ export class KvService {
       return;
     }
     const member = this.#member;
+    member.care.writers.note(call.origin, WriteKind.Delete, end - start, member.nowMs);
     const answer = new ProposalAnswer(call, (outcome) => {
       const { deleted, previous } = outcome;
       const header = member.headerAt(outcome.revision);
@@ -161,16 +168,7 @@ export class KvService {
     if (error !== null) {
       call.fail(error);
     } else if (!isReadOnly(request)) {
-      const refusal = this.#member.refuseOverQuota(txnCostBytes(bytes, start, end));
-      if (refusal !== null) call.fail(refusal);
-      else
-        this.#member.propose(
-          RequestField.Txn,
-          bytes,
-          start,
-          end,
-          new TxnAnswer(this.#member, call, end - start),
-        );
+      this.#proposeTxn(call, bytes, start, end);
     } else if (isSerializable(request) || this.#member.isReadReady) {
       readTxn(this.#member, call, bytes, start, end);
     } else {
@@ -181,6 +179,20 @@ export class KvService {
       });
     }
   };
+
+  #proposeTxn(call: UnaryCall, bytes: Uint8Array, start: number, end: number): void {
+    const member = this.#member;
+    const { writers } = member.care;
+    writers.note(call.origin, WriteKind.Txn, end - start, member.nowMs);
+    const refusal = member.refuseOverQuota(txnCostBytes(bytes, start, end));
+    if (refusal !== null) {
+      writers.refused(call.origin);
+      call.fail(refusal);
+      return;
+    }
+    const answer = new TxnAnswer(member, call, end - start);
+    member.propose(RequestField.Txn, bytes, start, end, answer);
+  }
 
   readonly #handleCompact = (
     call: UnaryCall,

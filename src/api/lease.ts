@@ -2,6 +2,7 @@
 // leader knows. Keep-alives are a stream of their own (lease-keep-alive.ts).
 
 import { latin1Bytes } from "../base/latin1.ts";
+import { WriteKind } from "../server/care/writers.ts";
 import type { Member } from "../server/member.ts";
 import { LEASE_COST_BYTES } from "../state/quota.ts";
 import { RequestField } from "../wire/internal-raft-request.ts";
@@ -94,8 +95,11 @@ function grant(
   start: number,
   end: number,
 ): void {
+  const { writers } = member.care;
+  writers.note(call.origin, WriteKind.Lease, end - start, member.nowMs);
   const refusal = member.refuseOverQuota(LEASE_COST_BYTES);
   if (refusal !== null) {
+    writers.refused(call.origin);
     call.fail(refusal);
     return;
   }

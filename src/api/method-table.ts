@@ -4,6 +4,7 @@
 import type { Logger } from "../base/log.ts";
 import type { Member } from "../server/member.ts";
 import type { Method, MethodTable } from "../wire/rpc.ts";
+import { careMethods } from "./care.ts";
 import { clusterMethods } from "./cluster.ts";
 import { electionMethods } from "./election.ts";
 import { GrpcHealth } from "./grpc-health.ts";
@@ -34,6 +35,7 @@ export class Api {
       ...electionMethods(member, locks),
       ...maintenanceMethods(member),
       ...clusterMethods(member),
+      ...careMethods(member),
       ...this.grpcHealth.methods,
     ];
     this.methods = new Map(

@@ -7,6 +7,7 @@ import type { Metric } from "./exposition.ts";
 import type { Guard } from "./guard.ts";
 import type { HealthChecks } from "./health-checks.ts";
 import { counters, gauges, histograms } from "./metric-rows.ts";
+import { careMetrics } from "./metrics-care.ts";
 import { laterMetrics } from "./metrics-later.ts";
 import { serverMetrics } from "./metrics-server.ts";
 import { leaseMetrics, watchMetrics } from "./metrics-watch.ts";
@@ -37,6 +38,7 @@ export function memberMetrics(parts: MetricParts): Metric[] {
     ...diskMetrics(member),
     ...watchMetrics(member),
     ...leaseMetrics(member),
+    ...careMetrics(member),
     ...laterMetrics(),
   ];
 }

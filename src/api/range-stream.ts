@@ -50,6 +50,7 @@ export function rangeStreamMethod(member: Member): Method {
         call.fail(error);
         return { onCancel() {} };
       }
+      if (view.revision > 0) member.care.readers.note(view.revision, member.clock.monotonicMs());
       const stream = new RangeStream(member, call, request, view);
       const waiter = { ready: stream.start, fail: (reason: RpcError) => call.fail(reason) };
       if (view.serializable || member.confirmRead(waiter)) stream.start();

@@ -23,6 +23,7 @@ import type { RpcError } from "../wire/status.ts";
 import { Applier } from "./applier.ts";
 import type { AutoCompactor } from "./auto-compactor.ts";
 import { type Booted, boot } from "./boot.ts";
+import { Care } from "./care/care.ts";
 import type { ClusterDuties } from "./cluster-duties.ts";
 import { Compactor } from "./compactor.ts";
 import {
@@ -85,6 +86,8 @@ export class Member implements LoopHooks {
   readonly compactor: Compactor;
   readonly watch: WatchableStore;
   readonly watchFeed: WatchFeed;
+  /** Who fills the store, and what is done about it. */
+  readonly care: Care;
   readonly leaseClock: LeaseClock;
   /** Changes of the membership, peers' questions, corruption checks. */
   readonly duties: ClusterDuties;
@@ -152,6 +155,7 @@ export class Member implements LoopHooks {
     this.#autoCompactor = newAutoCompactor(kit);
     this.watch = newWatchableStore(kit, this.header, () => this.watchFeed.wake());
     this.watchFeed = newWatchFeed(kit, this.watch);
+    this.care = new Care({ ...kit, watch: this.watch });
     this.leaseClock = newLeaseClock(kit);
     this.#leaseIds = new RequestIds(this.id, this.clock.wallMs());
     this.#spaceAlarm = new SpaceAlarm(kit);
@@ -192,6 +196,7 @@ export class Member implements LoopHooks {
     this.compactor.wake();
     this.#autoCompactor.start();
     this.duties.start();
+    this.care.start();
     this.#loop.wake();
     this.#campaignIfAlone();
     this.#leadership.startElection();
@@ -324,6 +329,7 @@ export class Member implements LoopHooks {
     this.#tick?.cancel();
     this.compactor.stop();
     this.#autoCompactor.stop();
+    this.care.stop();
     this.#snapshots.stop();
     this.#publisher.stop();
     this.watchFeed.stop();
@@ -378,6 +384,7 @@ export class Member implements LoopHooks {
     this.duties.applied();
     this.#snapshots.applied(this.backend.appliedIndex, this.#raft.term);
     this.watchFeed.applied();
+    this.care.applied();
     this.#parts.onAnswered();
   }
 

@@ -1,6 +1,7 @@
 // What a member needs to know to start: the flags of etcd after they were parsed and checked.
 
 import type { AutoCompaction } from "./auto-compactor.ts";
+import type { SelfCareMode } from "./care/self-care.ts";
 import type { JoinedCluster } from "./join.ts";
 
 /** What a member does for its cluster. What is left out is as in `DEFAULT_DUTIES`. */
@@ -54,6 +55,8 @@ export interface MemberOptions extends Partial<DutyOptions> {
   readonly compactionSleepMs: number;
   /** undefined: off. */
   readonly autoCompaction?: AutoCompaction | undefined;
+  /** What the member does by itself against a full disk. Left out: off. */
+  readonly selfCare?: SelfCareMode;
   readonly unsafeNoFsync: boolean;
 
   readonly maxRequestBytes: number;

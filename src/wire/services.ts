@@ -5,6 +5,16 @@ import {
   HealthCheckResponse_DESCRIPTOR,
 } from "./messages/health.ts";
 import {
+  ActionsRequest_DESCRIPTOR,
+  ActionsResponse_DESCRIPTOR,
+  ForecastRequest_DESCRIPTOR,
+  ForecastResponse_DESCRIPTOR,
+  UsageRequest_DESCRIPTOR,
+  UsageResponse_DESCRIPTOR,
+  WritersRequest_DESCRIPTOR,
+  WritersResponse_DESCRIPTOR,
+} from "./messages/quorate.ts";
+import {
   AuthDisableRequest_DESCRIPTOR,
   AuthDisableResponse_DESCRIPTOR,
   AuthEnableRequest_DESCRIPTOR,
@@ -131,6 +141,12 @@ export const Paths = {
     Check: "/grpc.health.v1.Health/Check",
     Watch: "/grpc.health.v1.Health/Watch",
   },
+  Care: {
+    Usage: "/quoratepb.Care/Usage",
+    Writers: "/quoratepb.Care/Writers",
+    Forecast: "/quoratepb.Care/Forecast",
+    Actions: "/quoratepb.Care/Actions",
+  },
   KV: {
     Range: "/etcdserverpb.KV/Range",
     RangeStream: "/etcdserverpb.KV/RangeStream",
@@ -214,6 +230,38 @@ const ALL: readonly ServiceMethod[] = [
     kind: "server-stream",
     request: HealthCheckRequest_DESCRIPTOR,
     response: HealthCheckResponse_DESCRIPTOR,
+  },
+  {
+    path: "/quoratepb.Care/Usage",
+    service: "quoratepb.Care",
+    name: "Usage",
+    kind: "unary",
+    request: UsageRequest_DESCRIPTOR,
+    response: UsageResponse_DESCRIPTOR,
+  },
+  {
+    path: "/quoratepb.Care/Writers",
+    service: "quoratepb.Care",
+    name: "Writers",
+    kind: "unary",
+    request: WritersRequest_DESCRIPTOR,
+    response: WritersResponse_DESCRIPTOR,
+  },
+  {
+    path: "/quoratepb.Care/Forecast",
+    service: "quoratepb.Care",
+    name: "Forecast",
+    kind: "unary",
+    request: ForecastRequest_DESCRIPTOR,
+    response: ForecastResponse_DESCRIPTOR,
+  },
+  {
+    path: "/quoratepb.Care/Actions",
+    service: "quoratepb.Care",
+    name: "Actions",
+    kind: "unary",
+    request: ActionsRequest_DESCRIPTOR,
+    response: ActionsResponse_DESCRIPTOR,
   },
   {
     path: "/etcdserverpb.KV/Range",

@@ -49,6 +49,7 @@ export interface EtcdConfig {
   readonly compactionSleepMs: number;
   readonly autoCompactionMode: string;
   readonly autoCompactionRetention: string;
+  readonly selfCare: "on" | "observe" | "off";
   readonly unsafeNoFsync: boolean;
 
   readonly maxTxnOps: number;
@@ -242,6 +243,7 @@ function storage(values: FlagValues) {
     compactionSleepMs: values.ms("compaction-sleep-interval") || COMPACTION_SLEEP_MS,
     autoCompactionMode: values.text("auto-compaction-mode"),
     autoCompactionRetention: values.text("auto-compaction-retention"),
+    selfCare: values.text("self-care") as EtcdConfig["selfCare"],
     unsafeNoFsync: values.truth("unsafe-no-fsync"),
   };
 }

@@ -3,6 +3,7 @@
 import { assert } from "../../base/assert.ts";
 import type { GateSettings } from "./feature-gates.ts";
 import { type Flag, flag, text, truth } from "./flag.ts";
+import { CARE_FLAGS } from "./flags-care.ts";
 import {
   AUTH_FLAGS,
   CLUSTER_FLAGS,
@@ -41,6 +42,7 @@ export const FLAG_SECTIONS: readonly (readonly [string, readonly Flag[]])[] = [
   ["Logging", LOGGING_FLAGS],
   ["Distributed tracing", TRACING_FLAGS],
   ["Features", FEATURE_FLAGS],
+  ["Self-care", CARE_FLAGS],
   ["Unsafe", UNSAFE_FLAGS],
   ["Deprecated", DEPRECATED_FLAGS],
 ];

@@ -36,6 +36,7 @@ export function memberOptions(
     compactionBatchLimit: config.compactionBatchLimit,
     compactionSleepMs: config.compactionSleepMs,
     autoCompaction: autoCompaction(config.autoCompactionMode, config.autoCompactionRetention),
+    selfCare: config.selfCare,
     unsafeNoFsync: config.unsafeNoFsync,
     maxRequestBytes: config.maxRequestBytes,
     maxTxnOps: config.maxTxnOps,

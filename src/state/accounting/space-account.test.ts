@@ -89,7 +89,8 @@ type Step =
   | { readonly do: "delete"; readonly key: string; readonly end: string }
   | { readonly do: "compact"; readonly share: number; readonly steps: number }
   | { readonly do: "revoke" }
-  | { readonly do: "restart" };
+  | { readonly do: "restart" }
+  | { readonly do: "reopen" };
 
 const key = fc
   .array(fc.constantFrom("a", "b", "cc", ""), { minLength: 0, maxLength: 4 })
@@ -117,6 +118,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.constant({ do: "revoke" as const }) },
   { weight: 1, arbitrary: fc.constant({ do: "restart" as const }) },
+  { weight: 1, arbitrary: fc.constant({ do: "reopen" as const }) },
 );
 
 function run(steps: readonly Step[], options: { checksEach: boolean }): void {
@@ -137,6 +139,9 @@ function run(steps: readonly Step[], options: { checksEach: boolean }): void {
         break;
       case "revoke":
         applied.revoke(lease);
+        break;
+      case "reopen":
+        applied.state.reopen();
         break;
       case "restart":
         applied = applied.restarted({ compactionBatchLimit: 3 });

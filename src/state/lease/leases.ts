@@ -22,6 +22,9 @@ export interface Lease {
   /** What was left at the last checkpoint, in seconds; 0 is all of `ttl`. */
   remainingTtl: number;
   readonly slots: Set<number>;
+  /** Puts with the lease since this member started, and their bytes; for accounts only. */
+  writes: number;
+  writtenBytes: number;
 }
 
 /** Who keeps the clocks is told what happens. */
@@ -105,15 +108,19 @@ export class Leases implements LeaseAttachments {
     return this.#leaseOf.size > 0;
   }
 
-  attach(slot: number, id: bigint): void {
+  attach(slot: number, id: bigint, writtenBytes: number): void {
     const old = this.#leaseOf.get(slot);
     if (old !== undefined) {
-      if (old.id === id) return;
+      if (old.id === id) {
+        note(old, writtenBytes);
+        return;
+      }
       this.detach(slot);
     }
     if (id === 0n) return;
     const lease = this.#leases.get(id);
     assert(lease !== undefined, "a key is attached to a lease that exists");
+    note(lease, writtenBytes);
     lease.slots.add(slot);
     this.#leaseOf.set(slot, lease);
   }
@@ -132,6 +139,12 @@ export class Leases implements LeaseAttachments {
   }
 }
 
+function note(lease: Lease, writtenBytes: number): void {
+  if (writtenBytes === 0) return;
+  lease.writes++;
+  lease.writtenBytes += writtenBytes;
+}
+
 function newLease(id: bigint, ttl: number, remainingTtl: number): Lease {
-  return { id, ttl, remainingTtl, slots: new Set() };
+  return { id, ttl, remainingTtl, slots: new Set(), writes: 0, writtenBytes: 0 };
 }

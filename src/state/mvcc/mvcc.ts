@@ -31,8 +31,11 @@ const DELETE_SLOTS = 1024;
 export interface LeaseAttachments {
   /** Some key is attached to some lease. */
   readonly isAnyAttached: boolean;
-  /** The key of the slot belongs to `lease` from now on, 0n for none; it must exist. */
-  attach(slot: number, lease: bigint): void;
+  /**
+   * The key of the slot belongs to `lease` from now on, 0n for none; it must exist. Of a put, how
+   * many bytes it wrote; at a start 0.
+   */
+  attach(slot: number, lease: bigint, writtenBytes: number): void;
   detach(slot: number): void;
 }
 
@@ -49,7 +52,7 @@ export class Mvcc {
   readonly records: RecordStore;
   readonly metrics: MvccMetrics = new MvccMetrics();
   /** What each part of the key space holds. */
-  readonly space: SpaceAccount = new SpaceAccount();
+  space: SpaceAccount = new SpaceAccount();
   index: KeyIndex;
   /** The last revision whose changes are visible to all. */
   currentRevision = 1;
@@ -94,6 +97,7 @@ export class Mvcc {
   forget(index: KeyIndex): void {
     assert(!this.#isWriting && this.pins === 0, "nobody is at work on what is forgotten");
     this.index = index;
+    this.space = new SpaceAccount();
     this.currentRevision = 1;
     this.compactRevision = -1;
   }
@@ -154,7 +158,9 @@ export class Mvcc {
     changes.push(target, start, end, slot, false);
     if (existed) changes.replaced(previousMain, previousSub);
     this.space.put(slot, size, lease, index);
-    if (lease !== 0n || (existed && this.#leases.isAnyAttached)) this.#leases.attach(slot, lease);
+    if (lease !== 0n || (existed && this.#leases.isAnyAttached)) {
+      this.#leases.attach(slot, lease, size);
+    }
     this.metrics.puts.value++;
     this.metrics.putBytes.value += keyLength + valueLength;
   }

@@ -57,7 +57,7 @@ export class Restore {
     const scheduledMain = scheduled === undefined ? 0 : readRevision(scheduled).main;
     mvcc.currentRevision = Math.max(mvcc.currentRevision, mvcc.compactRevision, scheduledMain);
     for (const [slot, lease] of this.#leases) {
-      if (leaseExists(lease)) leases.attach(slot, lease);
+      if (leaseExists(lease)) leases.attach(slot, lease, 0);
       else this.#log.warn("a key refers to a lease that does not exist", { lease });
     }
     return scheduledMain > mvcc.compactRevision ? scheduledMain : 0;

@@ -234,6 +234,18 @@ export class WatchableStore {
     return lag;
   }
 
+  /** The oldest revision that a watcher was not given, Infinity when all are in step. */
+  oldestNeeded(): number {
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const stream of this.streams) {
+      if (stream.laggingCount === 0) continue;
+      for (const { state, nextRevision } of stream.watchers.values()) {
+        if (state === "lagging") oldest = Math.min(oldest, nextRevision);
+      }
+    }
+    return oldest;
+  }
+
   #enter(watcher: Watcher, nextRevision: number): void {
     if (nextRevision === this.revision + 1) {
       watcher.state = "synced";
