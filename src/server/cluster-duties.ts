@@ -28,7 +28,7 @@ export interface ClusterDutiesParts {
   readonly state: State;
   readonly raft: Raft;
   readonly network: Network;
-  readonly proposals: Pick<Proposals, "propose">;
+  readonly proposals: Pick<Proposals, "propose" | "timeoutReason">;
   readonly leaseClock: LeaseClock;
   readonly confirmRead: (waiter: ReadWaiter) => boolean;
   readonly storageVersion: () => string | undefined;
@@ -50,7 +50,8 @@ export class ClusterDuties {
     const check = options.strictReconfigCheck
       ? new ReconfigCheck({ ...given, members })
       : undefined;
-    const parts = { ...given, members, check, options };
+    const timeoutReason = (sinceMs: number) => given.proposals.timeoutReason(sinceMs);
+    const parts = { ...given, members, check, options, timeoutReason };
     this.membership = new Membership(parts);
     this.#applied = new AppliedWait(
       clock,

@@ -34,6 +34,8 @@ export interface MembershipParts {
   /** Undefined without `--strict-reconfig-check`. */
   readonly check: ReconfigCheck | undefined;
   readonly options: { readonly electionMs: number };
+  /** Why a request that began then was not answered in time. */
+  readonly timeoutReason: (sinceMs: number) => RpcError;
   /** Raft has something to do. */
   readonly wake: () => void;
 }
@@ -150,7 +152,7 @@ export class Membership {
   expire(): void {
     const before = this.#parts.clock.monotonicMs() - this.#timeoutMs;
     for (const [low, pending] of this.#pending) {
-      if (pending.proposedAtMs <= before) this.#fail(low, Errors.Timeout);
+      if (pending.proposedAtMs <= before) this.#fail(low, this.#reason(pending));
       else if (!pending.isProposed) this.#hand(low, pending);
     }
   }
@@ -187,6 +189,10 @@ export class Membership {
     pending.isProposed = true;
     if (result === "ok") this.#parts.wake();
     else this.#fail(low, dropped);
+  }
+
+  #reason({ proposedAtMs }: Pending): RpcError {
+    return this.#parts.timeoutReason(proposedAtMs);
   }
 
   #fail(low: number, error: RpcError): void {

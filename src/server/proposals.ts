@@ -33,6 +33,9 @@ const LEADERLESS_QUEUE_MAX = 5000;
 /** The leader takes nothing while it hands its office over. */
 export const proposalDropped: RpcError = new RpcError(Code.Unknown, "raft proposal dropped");
 
+/** There was no leader all the time: the request was never begun, and etcd tells that so. */
+const neverProposed: RpcError = new RpcError(Code.DeadlineExceeded, "context deadline exceeded");
+
 export class Proposals {
   readonly #clock: Clock;
   readonly #raft: Raft;
@@ -143,8 +146,16 @@ export class Proposals {
     const before = this.#clock.monotonicMs() - this.#timeoutMs;
     for (const [low, waiter] of this.#waiting) {
       if (waiter.proposedAtMs > before) return;
-      this.#fail(low, this.#timeouts.reason(waiter.proposedAtMs));
+      // All since the leader was lost.
+      const isHeld = low >= (this.#leaderless[0]?.low ?? Number.POSITIVE_INFINITY);
+      this.#fail(low, isHeld ? neverProposed : this.timeoutReason(waiter.proposedAtMs));
+      if (isHeld) this.#leaderless.shift();
     }
+  }
+
+  /** Why a request that began then was not answered in time. */
+  timeoutReason(sinceMs: number): RpcError {
+    return this.#timeouts.reason(sinceMs);
   }
 
   stop(): void {

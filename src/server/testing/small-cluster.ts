@@ -5,6 +5,7 @@ import { silentLogger } from "../../base/log.ts";
 import type { PeerAnswer, PeerRequest } from "../../io/network.ts";
 import type { ProgressStatus, RaftStatus } from "../../raft/raft.ts";
 import type { Member } from "../../state/members/member-json.ts";
+import { Errors } from "../../wire/errors.ts";
 import { RequestField } from "../../wire/internal-raft-request.ts";
 import { encodeClusterMemberAttrSetRequest } from "../../wire/messages/membership.ts";
 import type { ConfChange } from "../../wire/messages/raft.ts";
@@ -62,6 +63,7 @@ export class SmallCluster {
           return this.answerOfRaft;
         },
       },
+      timeoutReason: () => Errors.Timeout,
       wake() {},
     });
     this.appliedWait = new AppliedWait(
