@@ -25,6 +25,8 @@ export class SimCluster implements NodeObserver {
   readonly errorLines: ErrorLines = new ErrorLines();
   /** Called when a member can be asked. */
   onReady: ((node: SimNode) => void) | undefined;
+  /** Called when a process has opened its data directory, before it does anything. */
+  onStarted: ((node: SimNode) => void) | undefined;
   /** Faults of this kind were planned for the member's disk, so it may end by itself. */
   readonly sickDisks: Set<SimNode> = new Set();
   readonly counts: Map<string, number> = new Map();
@@ -79,7 +81,6 @@ export class SimCluster implements NodeObserver {
     this.trace.add(`start m${node.number}`);
     try {
       node.start();
-      this.safety.started(node.member!.id);
       return true;
     } catch (error) {
       const reason = error instanceof ProcessEnd ? error.cause : error;
@@ -129,6 +130,20 @@ export class SimCluster implements NodeObserver {
     const expected = this.oracle.revisionAt(entry.index);
     require(member.revision === expected, "members are equal at an index", () => {
       return `m${node.number} has revision ${member.revision} at ${entry.index}, not ${expected}`;
+    });
+  }
+
+  opened(node: SimNode): void {
+    this.safety.started(node.member!.id);
+    this.onStarted?.(node);
+  }
+
+  removed(node: SimNode): void {
+    this.trace.add(`m${node.number} is removed`);
+    const { life } = node;
+    node.isLost = true;
+    this.world.schedule.after(0, () => {
+      if (node.life === life && node.isUp) node.kill();
     });
   }
 

@@ -14,34 +14,56 @@ const RECOVERY_LIMIT_MS = 120_000;
 const RETRY_MS = 500;
 const bytes = (text: string): Uint8Array => Buffer.from(text, "latin1");
 
-export function recover(cluster: SimCluster): void {
+/** Some minority may be dead for good then, unless `mayLose` is false. */
+export function recover(cluster: SimCluster, mayLose = true): void {
   const { world, plan } = cluster;
-  const random = world.random.fork("recovery");
   const { network } = world;
   network.heal();
   network.faults = { ...network.faults, lossOneIn: Infinity, snapshotCutOneIn: Infinity };
-  const lost = cluster.nodes.filter((node) => node.isLost).length;
-  let spare = Math.ceil(cluster.nodes.length / 2) - 1 - lost;
-  if (!random.oneIn(3)) spare = 0;
+  if (mayLose && !plan.operations.includes("members")) loseSome(cluster);
   for (const node of cluster.nodes) {
     node.machine.disk.clearFaults();
     node.machine.disk.syncMs = plan.syncMs;
-    if (spare > 0 && random.oneIn(2)) {
-      spare--;
-      if (node.isUp) node.crash();
-      node.isLost = true;
-    }
-    if (node.isLost || node.isUp) continue;
-    cluster.start(node);
+    if (!node.isLost && !node.isUp) cluster.start(node);
   }
   cluster.trace.add(`recovery of ${cluster.upNodes.map(({ number }) => `m${number}`)}`);
+  awaitRemoved(cluster);
   proveLife(cluster);
+}
+
+/** A minority never comes back, in some runs. */
+function loseSome(cluster: SimCluster): void {
+  const random = cluster.world.random.fork("recovery");
+  const lost = cluster.nodes.filter((node) => node.isLost).length;
+  let spare = Math.ceil(cluster.nodes.length / 2) - 1 - lost;
+  if (!random.oneIn(3)) return;
+  for (const node of cluster.nodes) {
+    if (spare <= 0 || node.isLost || !random.oneIn(2)) continue;
+    spare--;
+    if (node.isUp) node.crash();
+    node.isLost = true;
+  }
+}
+
+/** Whoever is not a member any more is told so by those who are. */
+function awaitRemoved(cluster: SimCluster): void {
+  const strangers = (): SimNode[] => {
+    const members = cluster.leader?.member?.members;
+    if (members === undefined) return [];
+    return cluster.upNodes.filter(({ memberId }) => members.isRemoved(memberId!));
+  };
+  const isSettled = (): boolean => cluster.leader !== undefined && strangers().length === 0;
+  require(cluster.runUntil(isSettled, RECOVERY_LIMIT_MS), "the removed stop for good", () =>
+    strangers()
+      .map(({ number }) => `m${number} goes on`)
+      .join(", "));
 }
 
 /** Each member takes a write, and all come to the same index. */
 function proveLife(cluster: SimCluster): void {
   const living = cluster.upNodes;
   for (const node of living) {
+    if (node.member!.isLearner) continue;
     const client = new SimClient(0, cluster, cluster.world.random.fork(`last ${node.number}`));
     client.node = node;
     let isWritten = false;
@@ -77,7 +99,7 @@ export function checkEnd(cluster: SimCluster, workload: Workload): void {
 function readAll(cluster: SimCluster): void {
   let answers = 0;
   const request = encodeRangeRequest({ key: bytes("\0"), rangeEnd: bytes("\0") });
-  const living = cluster.upNodes;
+  const living = cluster.upNodes.filter(({ member }) => !member!.isLearner);
   for (const node of living) {
     const client = new SimClient(0, cluster, cluster.world.random.fork(`reader ${node.number}`));
     client.node = node;

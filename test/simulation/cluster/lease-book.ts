@@ -16,6 +16,7 @@ import { require } from "./violation.ts";
 /** Leases in use by clients at a time. */
 const LEASES = 6;
 const KEEP_ALIVE_LIMIT_MS = 3000;
+const ROUNDING_MS = 0.001;
 
 export class LeaseBook {
   readonly #cluster: SimCluster;
@@ -83,7 +84,7 @@ export class LeaseBook {
     const ttl = cluster.oracle.model.leases.get(id)!;
     const aliveMs = cluster.world.nowMs - this.#aliveAtMs.get(id)!;
     cluster.count("expired");
-    require(aliveMs >= ttl * 1000, "a lease lives for its TTL", () => {
+    require(aliveMs >= ttl * 1000 - ROUNDING_MS, "a lease lives for its TTL", () => {
       return `lease ${id} of ${ttl} s ends ${(aliveMs / 1000).toFixed(3)} s after it was renewed`;
     });
   }

@@ -3,8 +3,11 @@
 //   npm run sim                        20 fresh seeds
 //   npm run sim -- 42 [--log full] [--until EVENT] [--without crash,txn] [--shrink]
 //   npm run sim -- --seeds 1000 --from 1 [--quiet]
+//   npm run sim -- --mutants [--from 1] [--seeds 1000] [--only NAME]
 
 import { parseArgs } from "node:util";
+import { hunt } from "../mutants/hunt.ts";
+import { mutants } from "../mutants/mutants.ts";
 import { planText } from "./report.ts";
 import { shrink } from "./shrink.ts";
 import { type Run, type RunOptions, simulate } from "./simulation.ts";
@@ -26,6 +29,8 @@ const { values, positionals } = parseArgs({
     duration: { type: "string" },
     shrink: { type: "boolean" },
     quiet: { type: "boolean" },
+    mutants: { type: "boolean" },
+    only: { type: "string" },
   },
 });
 
@@ -93,7 +98,22 @@ function many(from: number, count: number): void {
   if (failures > 0) process.exitCode = 1;
 }
 
-if (positionals.length > 0) for (const seed of positionals) one(Number(seed));
+/** How many seeds it takes to find each planted bug. */
+function hunts(from: number, seeds: number): void {
+  for (const mutant of mutants.filter(({ name }) => name.includes(values.only ?? ""))) {
+    const found = hunt(mutant, from, seeds);
+    const title = `${mutant.name} ${mutant.issue ?? ""}`.padEnd(58);
+    if (found === undefined) process.exitCode = 1;
+    const result =
+      found === undefined
+        ? `NOT found by ${seeds} seeds`
+        : `seed ${found.tries}: ${found.run.failure!.error.message.split("\n")[0]!.slice(0, 150)}`;
+    print(`${title} ${result}`);
+  }
+}
+
+if (values.mutants === true) hunts(Number(values.from ?? 1), Number(values.seeds ?? 1000));
+else if (positionals.length > 0) for (const seed of positionals) one(Number(seed));
 else {
   const from = Number(values.from ?? Math.floor(Math.random() * SEED_BOUND));
   many(from, Number(values.seeds ?? FRESH_SEEDS));

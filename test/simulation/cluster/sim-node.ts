@@ -27,7 +27,11 @@ export interface NodeObserver {
   /** Before and after a member applies an entry. */
   applying(node: SimNode, entry: Entry): void;
   applied(node: SimNode, entry: Entry): void;
+  /** The data directory is open, nothing was done yet. */
+  opened(node: SimNode): void;
   ready(node: SimNode): void;
+  /** It was told that it is not a member any more: its process ends. */
+  removed(node: SimNode): void;
   logged(node: SimNode, level: string, message: string, fields: object | undefined): void;
 }
 
@@ -35,7 +39,9 @@ export class SimNode {
   readonly number: number;
   readonly machine: SimMachine;
   readonly observer: NodeObserver;
-  readonly options: MemberOptions;
+  options: MemberOptions;
+  /** Of its last life. */
+  memberId: bigint | undefined;
   member: Member | undefined;
   methods: MethodTable | undefined;
   isReady = false;
@@ -71,6 +77,7 @@ export class SimNode {
           throw new ProcessEnd(this, error);
         },
         onAnswered: () => {},
+        onRemoved: () => this.observer.removed(this),
         onReady: () => {
           this.isReady = true;
           this.observer.ready(this);
@@ -78,7 +85,9 @@ export class SimNode {
       });
       this.#observe(member);
       this.member = member;
+      this.memberId = member.id;
       this.methods = new Api(member, this.#logger()).methods;
+      this.observer.opened(this);
       member.start();
     } catch (error) {
       this.kill();

@@ -58,6 +58,13 @@ export class SimWatchers {
     }
   }
 
+  /** A watcher at this very member. */
+  watchAt(node: SimNode, request: Partial<WatchCreateRequest>): void {
+    const client = new WatchClient(node.member!, node.methods!);
+    this.#streams.push({ node, life: node.life, client });
+    this.#watch(client, request);
+  }
+
   /** All has been applied everywhere: everybody reads, and nothing is missing. */
   finish(): void {
     const cluster = this.#cluster;

@@ -15,10 +15,12 @@ import {
   encodeLeaseGrantRequest,
   encodeLeaseRevokeRequest,
 } from "../../../src/wire/messages/rpc-lease.ts";
-import { Origin } from "../../../src/wire/rpc.ts";
+import { encodeMoveLeaderRequest } from "../../../src/wire/messages/rpc-maintenance.ts";
 import type { SimRandom } from "../sim-random.ts";
 import type { SimCluster } from "./cluster.ts";
 import { LeaseBook } from "./lease-book.ts";
+import { MemberChanges } from "./member-changes.ts";
+import { SimCall } from "./sim-call.ts";
 import { type Result, SimClient } from "./sim-client.ts";
 import { SimWatchers } from "./sim-watchers.ts";
 import type { OperationKind } from "./swarm.ts";
@@ -32,6 +34,7 @@ export class Workload {
   readonly cluster: SimCluster;
   readonly leases: LeaseBook;
   readonly watchers: SimWatchers;
+  readonly #members: MemberChanges;
   readonly #clients: SimClient[] = [];
   #isOver = false;
   #values = 0;
@@ -40,6 +43,7 @@ export class Workload {
     this.cluster = cluster;
     this.leases = new LeaseBook(cluster);
     const { plan, world } = cluster;
+    this.#members = new MemberChanges(cluster);
     this.watchers = new SimWatchers(cluster, world.random.fork("watchers"));
     for (let number = 1; number <= plan.clientCount; number++) {
       const client = new SimClient(number, cluster, world.random.fork(`client ${number}`));
@@ -121,18 +125,24 @@ export class Workload {
     client.ask(`compact ${revision}`, "/etcdserverpb.KV/Compact", request, done);
   }
 
+  /** What these answer is looked at in the end, on all members. */
   #maintain(client: SimClient, kind: OperationKind, done: (result: Result) => void): void {
-    const { cluster } = this;
-    if (kind === "defragment" || kind === "hash") {
-      const method = kind === "hash" ? "HashKV" : "Defragment";
-      // What these answer is looked at in the end, on all members.
-      const member = client.node.member;
-      const call = client.node.isReady ? client.node.methods : undefined;
-      const found = call?.get(`/etcdserverpb.Maintenance/${method}`);
-      if (member !== undefined && found?.kind === "unary") {
-        cluster.trace.add(`c${client.number} at m${client.node.number}: ${kind}`);
-        found.handle(quietCall(), NOTHING, 0, 0);
-      }
+    const { random } = client;
+    if (kind === "members") {
+      this.#members.act(client, done);
+      return;
+    }
+    const node = kind === "moveLeader" ? this.cluster.leader : client.node;
+    const method = { hash: "HashKV", defragment: "Defragment", moveLeader: "MoveLeader" }[
+      kind as "hash"
+    ];
+    if (node?.isReady === true && !node.machine.clock.isPaused) {
+      const targetID = random.pick(this.cluster.nodes).member?.id ?? 0n;
+      const request = kind === "moveLeader" ? encodeMoveLeaderRequest({ targetID }) : NOTHING;
+      this.cluster.trace.add(`c${client.number} at m${node.number}: ${kind}`);
+      const found = node.methods!.get(`/etcdserverpb.Maintenance/${method}`);
+      const call = new SimCall(() => {});
+      if (found?.kind === "unary") found.handle(call, request, 0, request.length);
     }
     done(NOTHING);
   }
@@ -237,19 +247,4 @@ export class Workload {
     const request = encodeLeaseRevokeRequest({ id });
     client.ask(`revoke ${id}`, "/etcdserverpb.Lease/LeaseRevoke", request, done);
   }
-}
-
-function quietCall() {
-  return {
-    ...{ remoteAddress: "127.0.0.1:1", transport: "grpc" as const, isCancelled: false },
-    origin: new Origin("127.0.0.1:1"),
-    buffer: new Uint8Array(0),
-    metadata: () => undefined,
-    reserve(sizeBytes: number) {
-      this.buffer = new Uint8Array(sizeBytes);
-      return 0;
-    },
-    send() {},
-    fail() {},
-  };
 }
