@@ -8,6 +8,7 @@ import type { Session } from "./session.ts";
 const groups: readonly CommandGroup[] = [
   { id: "kv", title: "Key-value commands" },
   { id: "cluster", title: "Cluster maintenance commands" },
+  { id: "care", title: "Store care commands (Quorate only)" },
   { id: "concurrency", title: "Concurrency commands" },
   { id: "auth", title: "Authentication commands" },
   { id: "util", title: "Utility commands" },
@@ -369,6 +370,38 @@ const commands: readonly Command<Session>[] = [
     listed: "Backups of a member; see `etcdctl snapshot --help`",
     group: "cluster",
     commands: snapshot,
+  },
+  {
+    name: "du",
+    arguments: "[prefix]",
+    short: "Shows what lies below a prefix, and why it grows",
+    group: "care",
+    load: async () => (await import("./du.ts")).body,
+  },
+  {
+    name: "top",
+    arguments: "[prefix]",
+    short: "Shows live what changes the store most",
+    group: "care",
+    load: async () => (await import("./top.ts")).body,
+  },
+  {
+    name: "writers",
+    short: "Shows who writes",
+    group: "care",
+    load: async () => (await import("./writers.ts")).body,
+  },
+  {
+    name: "forecast",
+    short: "Says when the quota is reached",
+    group: "care",
+    load: async () => (await import("./forecast.ts")).body,
+  },
+  {
+    name: "care",
+    short: "Shows what self-care has done, and why",
+    group: "care",
+    load: async () => (await import("./care.ts")).body,
   },
   {
     name: "make-mirror",
