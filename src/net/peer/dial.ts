@@ -14,15 +14,18 @@ export interface PeerAddress {
   readonly path: string | null;
   readonly host: string;
   readonly port: number;
-  /** "127.0.0.1:2380", for headers and logs. */
+  /** "127.0.0.1:2380", for logs. */
   readonly text: string;
+  /** The same for the header Host, in which Go's server allows no path. */
+  readonly authority: string;
 }
 
 /** @throws Error for what is no peer URL */
 export function peerAddress(url: string): PeerAddress {
   const { isSecure, path, host, port } = parseListenUrl(url);
   const printed = host.includes(":") ? `[${host}]` : host;
-  return { isSecure, path, host, port, text: path ?? `${printed}:${port}` };
+  const text = path ?? `${printed}:${port}`;
+  return { isSecure, path, host, port, text, authority: path === null ? text : "localhost" };
 }
 
 /** `onReady` once, when bytes can be sent. Errors come as the socket's "error". */

@@ -50,7 +50,7 @@ export class HttpClient {
     const where =
       address.path === null
         ? { host: address.host, port: address.port }
-        : { socketPath: address.path, headers: { Host: address.text } };
+        : { socketPath: address.path, headers: { Host: address.authority } };
     const options: RequestOptions = {
       ...where,
       method: call.method,

@@ -56,9 +56,10 @@ export class PeerServer {
     this.#server.emit("connection", socket);
   }
 
+  /** The sockets are the caller's to close. */
   close(): void {
     this.#server?.close(() => {});
-    this.#server?.closeAllConnections();
+    this.#server?.closeIdleConnections();
   }
 
   #makeServer(): Server {

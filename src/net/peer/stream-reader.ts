@@ -143,7 +143,7 @@ class Attempt {
     const address = peerAddress(this.#url);
     const socket = dial(address, context.client.tls, () => {
       socket.setTimeout(context.timeouts.readMs);
-      socket.write(this.#request(address.text), "latin1");
+      socket.write(this.#request(address.authority), "latin1");
     });
     this.#socket = socket;
     const reader = new ResponseReader({

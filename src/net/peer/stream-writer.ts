@@ -176,11 +176,10 @@ class Link {
     const socket = this.#socket;
     this.#isClosed = true;
     const isLossy = this.#output.frames > 0;
-    if (isLossy || socket.destroyed) socket.destroy();
-    else {
-      socket.end(LAST_CHUNK);
-      socket.setTimeout(this.#closeMs, () => socket.destroy());
-    }
+    // What is on its way may still arrive: a leader that stops has just named its successor.
+    this.#output.flush();
+    socket.end(LAST_CHUNK);
+    socket.setTimeout(this.#closeMs, () => socket.destroy());
     return isLossy;
   }
 }

@@ -190,6 +190,7 @@ export class PeerTransport implements Network, PeerDirectory {
     this.#peers.clear();
     this.#server?.close();
     this.#client.close();
+    // When what is on its way has left.
     for (const socket of this.#sockets) socket.destroySoon();
   }
 
