@@ -36,6 +36,8 @@ const { values, positionals } = parseArgs({
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
+const firstLine = ({ message }: Error): string => message.split("\n")[0]!.slice(0, 150);
+
 function changesGiven(): Changes {
   const { without, members, duration } = values;
   return {
@@ -87,7 +89,8 @@ function many(from: number, count: number): void {
     const seeds = rules.get(failure.rule);
     if (seeds !== undefined) seeds.push(seed);
     else rules.set(failure.rule, [seed]);
-    if (values.quiet !== true && seeds === undefined) show(run, true);
+    if (values.quiet === true) print(`seed ${seed}: ${firstLine(failure.error)}`);
+    else if (seeds === undefined) show(run, true);
   }
   const minutes = Number(process.hrtime.bigint() - began) / 60e9;
   for (const [rule, seeds] of rules) {
@@ -107,7 +110,7 @@ function hunts(from: number, seeds: number): void {
     const result =
       found === undefined
         ? `NOT found by ${seeds} seeds`
-        : `seed ${found.tries}: ${found.run.failure!.error.message.split("\n")[0]!.slice(0, 150)}`;
+        : `seed ${found.seed}: ${firstLine(found.run.failure!.error)}`;
     print(`${title} ${result}`);
   }
 }

@@ -59,10 +59,11 @@ export class SimWatchers {
   }
 
   /** A watcher at this very member. */
-  watchAt(node: SimNode, request: Partial<WatchCreateRequest>): void {
+  watchAt(node: SimNode, request: Partial<WatchCreateRequest>): WatchClient {
     const client = new WatchClient(node.member!, node.methods!);
     this.#streams.push({ node, life: node.life, client });
     this.#watch(client, request);
+    return client;
   }
 
   /** All has been applied everywhere: everybody reads, and nothing is missing. */

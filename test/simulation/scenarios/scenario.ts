@@ -5,13 +5,16 @@
 //   lead 1                             1 becomes the leader
 //   put a=1 [via=2] [expect=TEXT]      `via` is the leader, if it is not said; TEXT: "none", no
 //   del a · compact 3 · get a=1        answer within 2 s, or part of an error
-//   ask put a=1 [via=2]                as `put`, without waiting for the answer
+//   lease 1 5                          grants lease 1 for 5 s
+//   ask put a=x*3000 [via=2]           as `put`, without waiting for the answer; a long value
+//   fill 50                            as many puts of 2 kB to ten keys
 //   cut 1>2 2>1 · isolate 1 · heal     the network
 //   crash 1 [keep=torn] · kill 1 · pause 1 MS · stop 1 · start 1
 //   slow 1 MS · fail 1 write 2 EIO     the disk: each sync takes so long; the n-th call fails
 //   run MS · elected                   time passes; somebody leads (again)
 //   watch 1 a [from=5] [progress]      everybody's guarantees are checked in the end
 //   defrag 1
+//   mutant NAME                        the planted bug that this story finds (mutants/)
 //   expect 1|all get a=1|a=- [revision=5]
 //
 // In the end everything is healed and started, and all the checks of a random run are made.
@@ -19,6 +22,7 @@
 import { decodeRangeResponse, encodeRangeRequest } from "../../../src/wire/messages/rpc-kv.ts";
 import { SimCluster } from "../cluster/cluster.ts";
 import { checkEnd, recover } from "../cluster/final-checks.ts";
+import { SimCall } from "../cluster/sim-call.ts";
 import type { Result } from "../cluster/sim-client.ts";
 import { SimClient } from "../cluster/sim-client.ts";
 import type { SimNode } from "../cluster/sim-node.ts";
@@ -90,10 +94,16 @@ export class Scenario {
       case "del":
       case "compact":
       case "get":
+      case "lease":
         this.#ask(words);
         break;
       case "ask":
         this.#send(commandOf(words.args.join(" "))!, words);
+        break;
+      case "fill":
+        for (let at = 0; at < Number(words.args[0]); at++) {
+          this.#ask(commandOf(`put f${at % 10}=x*2000`)!);
+        }
         break;
       case "lead":
         this.#lead(this.#node(words.args[0]!));
@@ -115,6 +125,8 @@ export class Scenario {
       case "heal":
         this.#network(words);
         break;
+      case "mutant":
+        break;
       default:
         this.#machine(words);
     }
@@ -135,8 +147,10 @@ export class Scenario {
     return this.cluster.leader!;
   }
 
-  #until(condition: () => boolean, complaint: string): void {
-    require(this.cluster.runUntil(condition, LIMIT_MS), "a story comes true", () => complaint);
+  #until(condition: () => boolean, complaint: string | (() => string)): void {
+    const isTrue = this.cluster.runUntil(condition, LIMIT_MS);
+    require(isTrue, "a story comes true", () =>
+      typeof complaint === "string" ? complaint : complaint());
   }
 
   #send(words: Words, { options }: Words): { result: Result; isDone: boolean } {
@@ -239,11 +253,11 @@ export class Scenario {
 
   #watch({ args, options }: Words): void {
     const node = this.#node(args[0]);
-    this.#workload!.watchers.watchAt(node, {
+    const client = this.#workload!.watchers.watchAt(node, {
       key: bytes(args[1]!),
       startRevision: Number(options["from"] ?? 0),
-      progressNotify: args.includes("progress"),
     });
+    if (args.includes("progress")) client.progress();
   }
 
   /** Serializable: what this very member has, as soon as it has it. */
@@ -251,22 +265,33 @@ export class Scenario {
     const living = this.cluster.nodes.filter(({ isReady }) => isReady);
     const nodes = args[0] === "all" ? living : [this.#node(args[0])];
     for (const node of nodes) {
-      const client = new SimClient(0, this.cluster, this.cluster.world.random.fork("expect"));
-      client.node = node;
-      const [key] = args[2]!.split("=");
-      const request = encodeRangeRequest({ key: bytes(key!), serializable: true });
-      const told: { result: Result; isDone: boolean } = { result: undefined, isDone: false };
-      client.ask("expect", "/etcdserverpb.KV/Range", request, (result) => {
-        Object.assign(told, { result, isDone: true });
-      });
-      this.#until(() => told.isDone, `m${node.number} does not answer`);
-      const { result } = told;
-      if (!(result instanceof Uint8Array)) throw new Error(`m${node.number}: ${result}`);
-      const { kvs, header } = decodeRangeResponse(result);
-      this.#compare(args[2]!, kvs[0] && Buffer.from(kvs[0].value).toString("latin1"));
-      const revision = options["revision"];
-      const isRight = revision === undefined || header!.revision === Number(revision);
-      require(isRight, "a story comes true", () => `the revision is ${header!.revision}`);
+      let complaint = "it is not ready";
+      this.#until(
+        () => {
+          if (node.isReady) complaint = this.#complaintAt(node, args[2]!, options["revision"]);
+          return complaint === "";
+        },
+        () => `m${node.number}: ${complaint}`,
+      );
     }
+  }
+
+  /** Why what is there is not what is expected; empty if it is. */
+  #complaintAt(node: SimNode, expected: string, revision: unknown): string {
+    const [key, right] = expected.split("=") as [string, string];
+    const member = node.member!;
+    if (revision !== undefined && member.revision !== revision) {
+      return `the revision is ${member.revision}`;
+    }
+    const request = encodeRangeRequest({ key: bytes(key), serializable: true });
+    let text = "nothing";
+    const method = node.methods!.get("/etcdserverpb.KV/Range");
+    const call = new SimCall((answer) => {
+      if (!(answer instanceof Uint8Array)) return;
+      const [kv] = decodeRangeResponse(answer).kvs;
+      text = kv === undefined ? "-" : Buffer.from(kv.value).toString("latin1");
+    });
+    if (method?.kind === "unary") method.handle(call, request, 0, request.length);
+    return text === right ? "" : `${key} is ${text}`;
   }
 }

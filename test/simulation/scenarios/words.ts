@@ -6,6 +6,7 @@ import {
   encodePutRequest,
   encodeRangeRequest,
 } from "../../../src/wire/messages/rpc-kv.ts";
+import { encodeLeaseGrantRequest } from "../../../src/wire/messages/rpc-lease.ts";
 
 export interface Words {
   readonly command: string;
@@ -40,11 +41,17 @@ function meaningOf(text: string): string | number | boolean {
   return /^\d+$/.test(text) ? Number(text) : text;
 }
 
+/** "x*3" is "xxx". */
+function textOf(value: string): string {
+  const [, letter, count] = /^(.)\*(\d+)$/.exec(value) ?? [];
+  return letter === undefined ? value : letter.repeat(Number(count));
+}
+
 export function requestOf({ command, args }: Words): { path: string; request: Uint8Array } {
   const [key, value] = (args[0] ?? "").split("=") as [string, string | undefined];
   switch (command) {
     case "put": {
-      const request = encodePutRequest({ key: bytes(key), value: bytes(value ?? "") });
+      const request = encodePutRequest({ key: bytes(key), value: bytes(textOf(value ?? "")) });
       return { path: "/etcdserverpb.KV/Put", request };
     }
     case "del":
@@ -56,6 +63,11 @@ export function requestOf({ command, args }: Words): { path: string; request: Ui
       return {
         path: "/etcdserverpb.KV/Compact",
         request: encodeCompactionRequest({ revision: Number(key) }),
+      };
+    case "lease":
+      return {
+        path: "/etcdserverpb.Lease/LeaseGrant",
+        request: encodeLeaseGrantRequest({ id: BigInt(key), ttl: Number(args[1]) }),
       };
     case "get":
       return { path: "/etcdserverpb.KV/Range", request: encodeRangeRequest({ key: bytes(key) }) };

@@ -1,0 +1,190 @@
+// Three Sundays of etcd's tracker, for thirty days each, with what a member does by itself and
+// nobody else doing anything: a status that is rewritten for ever with a lease that is renewed, two
+// pollers of one lock, services that are created, updated fifty times and deleted again. Time is
+// virtual and steps are coarse; the quota is as much smaller than etcd's as the load is.
+//
+//   SELF_CARE_STORY=1 node --test test/simulation/self-care.test.ts      prints what was done, why
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Member } from "../../src/server/member.ts";
+import type { MemberOptions } from "../../src/server/options.ts";
+import { Column } from "../../src/state/accounting/prefix-tree.ts";
+import { RequestField } from "../../src/wire/internal-raft-request.ts";
+import { encodeDeleteRangeRequest, encodePutRequest } from "../../src/wire/messages/rpc-kv.ts";
+import { encodeLeaseGrantRequest } from "../../src/wire/messages/rpc-lease.ts";
+import { AlarmType } from "../../src/wire/messages/rpc-maintenance.ts";
+import { SmallCluster } from "./small-cluster.ts";
+
+const DAY_MS = 24 * 3600_000;
+const DAYS = 30;
+const STEP_MS = 10 * 60_000;
+const MIB = 1024 ** 2;
+const isTold = process.env["SELF_CARE_STORY"] === "1";
+
+/** Coarse ticks: a month of heartbeats would be most of the work. */
+const OPTIONS: Partial<MemberOptions> = {
+  tickMs: 60_000,
+  electionMs: 600_000,
+  selfCare: "on",
+  quotaBackendBytes: 8 * MIB,
+  snapshotCount: 2000,
+  snapshotCatchupEntries: 500,
+  backendBatchIntervalMs: 1000,
+  compactionSleepMs: 10,
+};
+
+class Story {
+  readonly cluster: SmallCluster;
+  fileMax = 0;
+  /** Of file to what is live and kept; once there is something to speak of. */
+  ratioMax = 0;
+  writes = 0;
+  readonly errors: string[] = [];
+
+  constructor(seed: number, size: number, options: Partial<MemberOptions> = {}) {
+    this.cluster = new SmallCluster(seed, size, { ...OPTIONS, ...options });
+    this.cluster.startAll();
+    const { world } = this.cluster;
+    assert.ok(
+      world.runUntil(() => this.cluster.leader !== undefined, 3600_000),
+      "there is a leader",
+    );
+    world.runFor(3600_000);
+    this.#propose(RequestField.LeaseGrant, encodeLeaseGrantRequest({ id: 77n, ttl: 3600 }));
+    this.#propose(RequestField.LeaseGrant, encodeLeaseGrantRequest({ id: 0x6f1an, ttl: 1e9 }));
+    this.#propose(RequestField.LeaseGrant, encodeLeaseGrantRequest({ id: 0x6f1bn, ttl: 1e9 }));
+  }
+
+  /** One day; `services` are created, updated and deleted in it. */
+  day(services: number): void {
+    const { world } = this.cluster;
+    const steps = DAY_MS / STEP_MS;
+    const changes = services * 52;
+    let done = 0;
+    for (let step = 0; step < steps; step++) {
+      for (let i = 0; i < 8; i++) this.#put("/service/batman/status", "s".repeat(700));
+      this.#poll(0x6f1an);
+      this.#poll(0x6f1bn);
+      for (; done < (changes * (step + 1)) / steps; done++) this.#changeService(services, done);
+      world.runFor(STEP_MS);
+      this.#measure();
+    }
+  }
+
+  /** A TryLock that does not get the lock. */
+  #poll(lease: bigint): void {
+    const key = `my-lock/${lease.toString(16)}`;
+    this.#put(key, "", lease);
+    this.#propose(RequestField.DeleteRange, encodeDeleteRangeRequest({ key: Buffer.from(key) }));
+  }
+
+  /** In the order in which a test does it: all are created, updated in rounds, deleted. */
+  #changeService(services: number, at: number): void {
+    const round = Math.floor(at / services);
+    const key = `/registry/services/specs/test/service-${at % services}`;
+    if (round < 51) this.#put(key, `${round}`.padEnd(900, "v"));
+    else
+      this.#propose(RequestField.DeleteRange, encodeDeleteRangeRequest({ key: Buffer.from(key) }));
+  }
+
+  #put(key: string, value: string, lease = 0n): void {
+    const request = { key: Buffer.from(key), value: Buffer.from(value), lease };
+    this.#propose(RequestField.Put, encodePutRequest(request));
+  }
+
+  #propose(field: number, body: Uint8Array): void {
+    this.writes++;
+    const fail = (error: Error | null): void => {
+      if (error !== null) this.errors.push(error.message);
+    };
+    const waiter = { proposedAtMs: 0, settle: (o: { error: Error | null }) => fail(o.error), fail };
+    this.cluster.leader!.propose(field, body, 0, body.length, waiter);
+  }
+
+  #measure(): void {
+    for (const member of this.cluster.running) {
+      const { space } = member.mvcc;
+      const held = space.total(Column.LiveBytes) + space.total(Column.HistoryBytes);
+      const file = member.backend.sizeBytes;
+      this.fileMax = Math.max(this.fileMax, file);
+      // A few pages are always there, and a file is not copied for less than a small win.
+      const spareBytes = OPTIONS.quotaBackendBytes! / 256 + 64 * 1024;
+      this.ratioMax = Math.max(this.ratioMax, (file - spareBytes) / held);
+    }
+  }
+
+  tell(name: string): void {
+    if (!isTold) return;
+    const kib = (bytes: number): string => `${Math.round(bytes / 1024)} KiB`;
+    const lines = [
+      `${name}: ${this.writes} writes, largest file ${kib(this.fileMax)}, ratio ${this.ratioMax.toFixed(2)}`,
+    ];
+    for (const [at, member] of this.cluster.running.entries()) {
+      lines.push(`member ${at + 1}: file ${kib(member.backend.sizeBytes)}`);
+      for (const event of member.care.self.events) {
+        const day = ((event.unixMs - firstMs(member)) / DAY_MS).toFixed(1);
+        const sizes = `${kib(event.bytesBefore)} → ${kib(event.bytesAfter)}`;
+        lines.push(`  +${day} d ${event.action} ${event.result}: ${sizes}, ${event.reason}`);
+      }
+    }
+    process.stdout.write(`${lines.join("\n")}\n`);
+  }
+}
+
+function firstMs(member: Member): number {
+  return member.care.self.events[0]?.unixMs ?? 0;
+}
+
+function actionsOf(member: Member, action: string): number {
+  const { events } = member.care.self;
+  return events.filter((event) => event.action === action && event.result === "done").length;
+}
+
+function assertCared(story: Story): void {
+  assert.deepEqual(story.errors, [], "no write was refused");
+  assert.ok(story.ratioMax <= 2, `the file is at most twice what it holds: ${story.ratioMax}`);
+  for (const member of story.cluster.running) {
+    assert.equal(member.state.alarms.isActive(AlarmType.NOSPACE), false);
+    const failed = member.care.self.events.filter(({ result }) => result.startsWith("failed"));
+    assert.deepEqual(failed, []);
+  }
+}
+
+test("thirty days of the three stories on one member: the file stays small, nobody is called", () => {
+  const story = new Story(1, 1);
+  for (let day = 0; day < DAYS; day++) story.day(40);
+  story.tell("one member");
+  assertCared(story);
+  const [member] = story.cluster.running;
+  assert.ok(actionsOf(member!, "compact") >= 3, "it compacted");
+  assert.ok(actionsOf(member!, "defragment") >= 1, "it defragmented");
+});
+
+test("… on three members: each its own file, one at a time", () => {
+  const story = new Story(2, 3);
+  for (let day = 0; day < DAYS; day++) story.day(16);
+  story.tell("three members");
+  assertCared(story);
+  const all = story.cluster.running;
+  const sum = (action: string): number => all.reduce((n, one) => n + actionsOf(one, action), 0);
+  assert.ok(sum("compact") >= 1);
+  for (const member of all) assert.ok(actionsOf(member, "defragment") >= 1);
+});
+
+test("with self-care off the same fills the quota", () => {
+  const story = new Story(3, 1, { selfCare: "off" });
+  for (let day = 0; day < DAYS && story.errors.length === 0; day++) story.day(40);
+  assert.match(story.errors[0] ?? "", /database space exceeded/);
+  assert.deepEqual(story.cluster.running[0]!.care.self.events, []);
+});
+
+test("observe tells and does nothing", () => {
+  const story = new Story(4, 1, { selfCare: "observe" });
+  for (let day = 0; day < 4; day++) story.day(40);
+  const [member] = story.cluster.running;
+  const { events } = member!.care.self;
+  assert.ok(events.some(({ action, result }) => action === "compact" && result === "observed"));
+  assert.ok(events.every(({ result }) => result === "observed" || result === "told"));
+  assert.equal(member!.mvcc.compactRevision, -1);
+});
