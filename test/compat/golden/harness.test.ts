@@ -61,20 +61,21 @@ test("what cannot be seen is spelled out, and read back", () => {
 const identity = chooseIdentity(21301);
 const normaliser = new Normaliser({
   directory: "/dir/golden-x",
-  clientPort: 21300,
-  peerPort: 21301,
+  clientPorts: [21300],
+  peerPorts: [21301],
   deadPort: 21302,
   ...identity,
 });
 const lines = (output: string) => normaliser.lines(Buffer.from(output));
 
 test("ids have 16 digits", () => {
-  assert.equal(identity.memberId.toString(16).length, 16);
+  assert.equal(identity.memberIds[0]!.toString(16).length, 16);
   assert.equal(identity.clusterId.toString(10).length, 19);
 });
 
 test("ids, ports, times, sizes and paths are replaced, revisions are not", () => {
-  const { memberId, clusterId } = identity;
+  const { memberIds, clusterId } = identity;
+  const memberId = memberIds[0]!;
   assert.deepEqual(
     lines(
       `{"member_id":${memberId},"revision":7}\n${clusterId.toString(16)} took 1.234567ms\n` +

@@ -11,19 +11,29 @@ const STOP_MS = 10_000;
 
 export interface Identity {
   readonly token: string;
-  readonly memberId: bigint;
+  /** Ascending: m1, m2, m3 are listed in this order. */
+  readonly memberIds: readonly bigint[];
   readonly clusterId: bigint;
 }
 
-/** A token for which both ids have 16 digits in hex and 19 in decimal: tables keep their widths. */
-export function chooseIdentity(peerPort: number): Identity {
+/** A token for which all ids have 16 digits in hex and 19 in decimal: tables keep their widths. */
+export function chooseIdentity(...peerPorts: number[]): Identity {
   for (let attempt = 1; ; attempt++) {
     const token = `golden${attempt}`;
-    const memberId = digest(Buffer.from(`http://127.0.0.1:${peerPort}${token}`));
-    const clusterId = digest(bigEndian(memberId));
-    const wide = (id: bigint) => id >= 1n << 60n && id < 1n << 63n && id >= 10n ** 18n;
-    if (wide(memberId) && wide(clusterId)) return { token, memberId, clusterId };
+    const memberIds = peerPorts.map((port) =>
+      digest(Buffer.from(`http://127.0.0.1:${port}${token}`)),
+    );
+    const isAscending = memberIds.every((id, at) => at === 0 || id > memberIds[at - 1]!);
+    const clusterId = digest(Buffer.concat(memberIds.map(bigEndian)));
+    if (isAscending && [...memberIds, clusterId].every(isWide)) {
+      return { token, memberIds, clusterId };
+    }
   }
+}
+
+/** 16 digits in hex, 19 in decimal. */
+export function isWide(id: bigint): boolean {
+  return id >= 1n << 60n && id < 1n << 63n && id >= 10n ** 18n;
 }
 
 function digest(bytes: Uint8Array): bigint {
@@ -37,6 +47,10 @@ function bigEndian(id: bigint): Buffer {
 }
 
 export interface MemberOptions {
+  readonly name: string;
+  /** As `--initial-cluster`. */
+  readonly initialCluster: string;
+  readonly state: "new" | "existing";
   readonly program: readonly string[];
   readonly directory: string;
   readonly dataDirectory: string;
@@ -57,16 +71,16 @@ export class Member {
     const client = `http://127.0.0.1:${options.clientPort}`;
     const peer = `http://127.0.0.1:${options.peerPort}`;
     mkdirSync(join(options.directory, "srv"), { recursive: true });
-    this.#logPath = join(options.directory, "srv", "m1.log");
+    this.#logPath = join(options.directory, "srv", `${options.name}.log`);
     this.#clientPort = options.clientPort;
     const log = openSync(this.#logPath, "a");
     const [command = "", ...first] = options.program;
     const args = [
-      ...[...first, "--name", "m1", "--data-dir", options.dataDirectory],
+      ...[...first, "--name", options.name, "--data-dir", options.dataDirectory],
       ...["--listen-client-urls", client, "--advertise-client-urls", client],
       ...["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer],
-      ...["--initial-cluster", `m1=${peer}`, "--initial-cluster-token", options.token],
-      ...["--initial-cluster-state", "new", "--log-level", "error", ...options.flags],
+      ...["--initial-cluster", options.initialCluster, "--initial-cluster-token", options.token],
+      ...["--initial-cluster-state", options.state, "--log-level", "error", ...options.flags],
     ];
     const stdio: ("ignore" | number)[] = ["ignore", log, log];
     const { directory: cwd, environment: env } = options;
@@ -86,15 +100,22 @@ export class Member {
     this.#process.kill("SIGKILL");
   };
 
-  /** When it has agreed on the version of its cluster and is healthy. */
-  async ready(): Promise<void> {
+  /** When it has agreed on the version of its cluster and is healthy. A learner never is. */
+  async ready(isLearner = false): Promise<void> {
     const deadline = performance.now() + READY_MS;
     for (;;) {
       if (this.#exit !== undefined) throw new Error(`server: exit ${this.#exit}\n${this.#log()}`);
-      if (await this.#isReady()) return;
+      if (await this.#isReady(isLearner)) return;
       if (performance.now() > deadline) throw new Error(`server not ready\n${this.#log()}`);
       await sleep(50);
     }
+  }
+
+  /** How it ended by itself; "none" when it has not. */
+  async exited(): Promise<string> {
+    const deadline = performance.now() + STOP_MS;
+    while (this.#exit === undefined && performance.now() < deadline) await sleep(50);
+    return this.#exit ?? "none";
   }
 
   async stop(): Promise<void> {
@@ -116,11 +137,11 @@ export class Member {
     }
   }
 
-  async #isReady(): Promise<boolean> {
+  async #isReady(isLearner: boolean): Promise<boolean> {
     try {
       const version = JSON.parse((await this.#get("/version")).body.toString("utf8"));
       if (!/^\d/.test(version.etcdcluster ?? "")) return false;
-      return (await this.#get("/health")).status === 200;
+      return isLearner || (await this.#get("/health")).status === 200;
     } catch {
       return false;
     }

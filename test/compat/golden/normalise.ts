@@ -11,11 +11,12 @@ import { decodeLoosely, visible } from "./visible.ts";
 
 export interface Places {
   readonly directory: string;
-  readonly clientPort: number;
-  readonly peerPort: number;
+  /** Of the members, and of those that may be added. */
+  readonly clientPorts: readonly number[];
+  readonly peerPorts: readonly number[];
   readonly deadPort: number;
   readonly clusterId: bigint;
-  readonly memberId: bigint;
+  readonly memberIds: readonly bigint[];
   /** Of the cluster; restored members take it to have the same ids. */
   readonly token: string;
 }
@@ -64,6 +65,14 @@ const HASHES: readonly Rule[] = [
   [/^[0-9a-f]{1,8}, (\d+, \d+)/g, "<HASH>, $1"],
 ];
 
+const TERMS: readonly Rule[] = [
+  [/("(?:raft_term|raftTerm)":\s*"?)\d+/g, "$1<TERM>"],
+  [/("RaftTerm" : )\d+/g, "$1<TERM>"],
+  [/((?:true|false), (?:true|false), )\d+(?=, <RAFTINDEX>)/g, "$1<TERM>"],
+  // Field 4 of a header.
+  [/^( {2}4: )\d+$/g, "$1<TERM>"],
+];
+
 const CELLS: Readonly<Record<string, string>> = {
   "DB SIZE": "<SIZE>",
   "IN USE": "<SIZE>",
@@ -78,24 +87,28 @@ const CELLS: Readonly<Record<string, string>> = {
 export class Normaliser {
   /** Hashes of files, which contain ids; those of keys are compared as they are. */
   hidesHashes = false;
-  readonly #places: readonly (readonly [string, string])[];
+  /** Terms are chance where elections are. */
+  hidesTerms = false;
+  readonly #places: (readonly [string, string])[];
   readonly #token: string;
-  readonly #encoded: readonly (readonly [Buffer, string])[];
+  readonly #encoded: (readonly [Buffer, string])[] = [];
 
   constructor(places: Places) {
     this.#places = [
       [places.directory, "<TMP>"],
-      ...idNames(places.clusterId, "CLUSTER"),
-      ...idNames(places.memberId, "MEMBER1"),
-      [String(places.clientPort), "<CPORT1>"],
-      [String(places.peerPort), "<PPORT1>"],
+      ...places.clientPorts.map((port, at) => [String(port), `<CPORT${at + 1}>`] as const),
+      ...places.peerPorts.map((port, at) => [String(port), `<PPORT${at + 1}>`] as const),
       [String(places.deadPort), "<DEADPORT>"],
     ];
     this.#token = places.token;
-    this.#encoded = [
-      [varint(places.clusterId), "<CLUSTER:varint>"],
-      [varint(places.memberId), "<MEMBER1:varint>"],
-    ];
+    this.learn(places.clusterId, "CLUSTER");
+    for (const [at, id] of places.memberIds.entries()) this.learn(id, `MEMBER${at + 1}`);
+  }
+
+  /** An id has a name from now on. */
+  learn(id: bigint, name: string): void {
+    this.#places.unshift(...idNames(id, name));
+    this.#encoded.push([varint(id), `<${name}:varint>`]);
   }
 
   /** The names in a command or an input, replaced by what they stand for. */
@@ -135,7 +148,9 @@ export class Normaliser {
     for (const [value, name] of this.#places) {
       if (line.includes(value)) line = line.replaceAll(value, name);
     }
-    const rules = [TIMES, SIZES, INDEXES, RUNTIME, this.hidesHashes ? HASHES : []].flat();
+    const terms = this.hidesTerms ? TERMS : [];
+    const hashes = this.hidesHashes ? HASHES : [];
+    const rules = [TIMES, SIZES, INDEXES, RUNTIME, terms, hashes].flat();
     for (const [pattern, replacement] of rules) line = line.replace(pattern, replacement);
     return line;
   }
@@ -162,6 +177,7 @@ export class Normaliser {
   #cell(heading: string, text: string): string {
     if (text === "") return text;
     if (heading === "HASH" && this.hidesHashes) return "<HASH>";
+    if (heading === "RAFT TERM" && this.hidesTerms) return "<TERM>";
     return CELLS[heading] ?? this.line(text);
   }
 }

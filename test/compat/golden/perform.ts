@@ -6,22 +6,24 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { changeFile } from "./change-file.ts";
 import { listFiles, listTree } from "./list-files.ts";
-import { assertFree, chooseIdentity, type Identity, Member } from "./member.ts";
+import { chooseIdentity, isWide, sleep } from "./member.ts";
 import { Normaliser } from "./normalise.ts";
 import { prepareHttp } from "./prepare-http.ts";
 import { performHttp } from "./run-http.ts";
-import { type Programs, runProgram, type Setting } from "./run-program.ts";
+import { option, type Programs, runProgram, type Setting } from "./run-program.ts";
+import { Servers } from "./servers.ts";
 import { type Item, type Step, splitWords } from "./transcript.ts";
 
-/** Client, peer, and one where nothing listens. */
-export const PORTS_PER_STAGE = 3;
+/** Clients and peers of five members, and one where nothing listens. */
+const MEMBERS_MAX = 5;
+export const PORTS_PER_STAGE: number = 2 * MEMBERS_MAX + 1;
 
 export async function perform(
   items: readonly Item[],
   programs: Programs,
   firstPort: number,
 ): Promise<Item[]> {
-  const stage = new Stage(programs, firstPort);
+  const stage = new Stage(programs, firstPort, membersOf(items));
   try {
     const out: Item[] = [];
     for (const item of items) {
@@ -38,33 +40,47 @@ class Stage {
   readonly #programs: Programs;
   readonly #directory: string = realpathSync(mkdtempSync(join(tmpdir(), "golden-")));
   readonly #setting: Setting;
-  readonly #identity: Identity;
   readonly #normaliser: Normaliser;
-  #member: Member | undefined;
+  readonly #servers: Servers;
 
-  constructor(programs: Programs, firstPort: number) {
+  constructor(programs: Programs, firstPort: number, members: number) {
     this.#programs = programs;
-    const clientPort = firstPort;
-    const peerPort = firstPort + 1;
-    const deadPort = firstPort + 2;
-    this.#identity = chooseIdentity(peerPort);
+    const ports = Array.from({ length: MEMBERS_MAX }, (_, at) => firstPort + at);
+    const clientPorts = ports;
+    const peerPorts = ports.map((port) => port + MEMBERS_MAX);
+    const deadPort = firstPort + 2 * MEMBERS_MAX;
+    const identity = chooseIdentity(...peerPorts.slice(0, members));
     const directory = this.#directory;
-    const places = { directory, clientPort, peerPort, deadPort, ...this.#identity };
+    const places = { directory, clientPorts, peerPorts, deadPort, ...identity };
     this.#normaliser = new Normaliser(places);
+    this.#normaliser.hidesTerms = members > 1;
     const environment = {
       PATH: process.env["PATH"] ?? "/usr/bin:/bin",
       HOME: directory,
       TZ: "UTC",
       LANG: "C.UTF-8",
     };
-    this.#setting = { directory, clientPort, peerPort, environment };
+    this.#setting = {
+      ...{ directory, environment },
+      clientPort: clientPorts[0]!,
+      peerPort: peerPorts[0]!,
+    };
+    this.#servers = new Servers({
+      ...{ directory, environment, clientPorts, peerPorts, identity },
+      program: programs.etcd,
+    });
   }
 
   async prepare(text: string): Promise<void> {
     const [verb = "", ...words] = splitWords(this.#normaliser.expand(text));
-    if (verb === "server") await this.#start(words, "srv/m1");
-    else if (verb === "restart") await this.#start([], words[0] ?? "");
-    else if (verb === "stop") await this.#stop();
+    if (verb === "server") await this.#servers.start(1, { flags: words });
+    else if (verb === "restart") await this.#servers.start(1, { directory: words[0] ?? "" });
+    else if (verb === "cluster") await this.#servers.startCluster();
+    else if (verb === "join") await this.#servers.join(Number(words[0]));
+    else if (verb === "version") await this.#servers.untilVersion(words[0] ?? "");
+    else if (verb === "lead") await this.#servers.lead(Number(words[0]));
+    else if (verb === "stop") await this.#servers.stop(Number(words[0] ?? 1));
+    else if (verb === "wait") await sleep(Number(words[0]) * 1000);
     else if (verb === "hide") this.#normaliser.hidesHashes = true;
     else if (verb === "show") this.#normaliser.hidesHashes = false;
     else if (verb === "post" || verb === "put-until-refused") {
@@ -80,25 +96,39 @@ class Stage {
     const [verb = "", ...words] = splitWords(step.command);
     if (verb === "files") return listFiles(this.#directory, words);
     if (verb === "tree") return listTree(join(this.#directory, words[0] ?? ""));
-    if (/^[A-Z]+$/.test(verb)) return performHttp(step, this.#setting, this.#normaliser);
+    if (verb === "exited") return [`exit: ${await this.#servers.exited(Number(words[0]))}`];
+    if (/^[A-Z]+$/.test(verb)) {
+      const clientPort = this.#servers.clientPort(Number(option(step, "member") ?? 1));
+      return performHttp(step, { ...this.#setting, clientPort }, this.#normaliser);
+    }
+    const name = option(step, "adds");
+    if (name !== undefined) return this.#add(step, name);
     return runProgram(step, this.#programs, this.#setting, this.#normaliser);
   }
 
-  async close(): Promise<void> {
-    await this.#stop();
-    rmSync(this.#directory, { recursive: true, force: true });
+  /**
+   * The id of an added member depends on the second. It is to be the last in every list, and as
+   * wide as the others: until it is, the member is removed and added again.
+   */
+  async #add(step: Step, name: string): Promise<string[]> {
+    for (;;) {
+      const before = await this.#servers.memberIds();
+      let id: bigint | undefined;
+      const answer = await runProgram(step, this.#programs, this.#setting, this.#normaliser, {
+        beforeLines: async () => {
+          id = (await this.#servers.memberIds()).find((one) => !before.includes(one));
+          if (id !== undefined) this.#normaliser.learn(id, name);
+        },
+      });
+      if (id === undefined || (isWide(id) && before.every((one) => one < id!))) return answer;
+      await this.#quietly(`etcdctl member remove ${id.toString(16)}`, []);
+      await sleep(1000);
+    }
   }
 
-  async #start(flags: readonly string[], dataDirectory: string): Promise<void> {
-    const { token } = this.#identity;
-    const { directory, clientPort, peerPort, environment } = this.#setting;
-    for (const port of [clientPort, peerPort]) await assertFree(port);
-    this.#member = new Member({
-      program: this.#programs.etcd,
-      dataDirectory: join(directory, dataDirectory),
-      ...{ directory, clientPort, peerPort, environment, token, flags },
-    });
-    await this.#member.ready();
+  async close(): Promise<void> {
+    await this.#servers.stopAll();
+    rmSync(this.#directory, { recursive: true, force: true });
   }
 
   async #quietly(command: string, input: readonly string[]): Promise<void> {
@@ -107,9 +137,9 @@ class Stage {
     // What the following steps rest on has to have worked.
     if (answer.at(-1) !== "exit: 0") throw new Error(`do: ${command}\n${answer.join("\n")}`);
   }
+}
 
-  async #stop(): Promise<void> {
-    await this.#member?.stop();
-    this.#member = undefined;
-  }
+/** Transcripts that start a cluster have three members from the beginning. */
+function membersOf(items: readonly Item[]): number {
+  return items.some((item) => item.kind === "do" && item.text === "cluster") ? 3 : 1;
 }

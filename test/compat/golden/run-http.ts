@@ -30,7 +30,9 @@ export async function performHttp(
   const port = option(step, "port") === "peer" ? setting.peerPort : setting.clientPort;
   try {
     const options = { port, method, path: normaliser.expand(path), headers, body };
-    const answer = await request({ ...options, timeoutMs: TIMEOUT_MS });
+    const timeoutSeconds = option(step, "timeout");
+    const timeoutMs = timeoutSeconds === undefined ? TIMEOUT_MS : Number(timeoutSeconds) * 1000;
+    const answer = await request({ ...options, timeoutMs });
     return answerOf(answer, step, path, normaliser);
   } catch (error) {
     return [`status: none (${(error as Error).message})`];

@@ -29,6 +29,7 @@ export async function runProgram(
   programs: Programs,
   setting: Setting,
   normaliser: Normaliser,
+  hooks: { readonly beforeLines?: () => Promise<void> } = {},
 ): Promise<string[]> {
   const words = splitWords(step.command).map((word) => invisible(normaliser.expand(word)));
   const environment: Record<string, string> = { ...setting.environment };
@@ -48,6 +49,7 @@ export async function runProgram(
     input: inputOf(step, normaliser),
     timeoutMs: Number(option(step, "timeout") ?? TIMEOUT_SECONDS) * 1000,
   });
+  await hooks.beforeLines?.();
   return answerOf(result, step, words.includes("protobuf"), normaliser);
 }
 
