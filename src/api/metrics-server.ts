@@ -82,6 +82,14 @@ function agreementMetrics(member: Member): Metric[] {
     }),
     ...counters({
       etcd_server_leader_changes_seen_total: ["Leader changes.", m.leaderChangesSeen],
+      etcd_server_learner_promote_successes: [
+        "Learners that became voters.",
+        member.duties.promotion.successes,
+      ],
+      etcd_server_learner_promote_failures: [
+        "Learners that did not, by reason.",
+        member.duties.promotion.failures,
+      ],
       etcd_server_heartbeat_send_failures_total: ["Late heartbeats.", m.heartbeatSendFailures],
       etcd_server_proposals_failed_total: ["Proposals that failed.", m.proposalsFailed],
       etcd_server_slow_apply_total: ["Applies slower than the warning limit.", m.slowApply],

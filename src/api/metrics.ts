@@ -125,6 +125,14 @@ function diskMetrics(member: Member): Metric[] {
       ],
       etcd_disk_wal_fsync_duration_seconds: ["Time until a log write is durable.", w.syncSeconds],
       etcd_disk_wal_write_duration_seconds: ["Time of a log write.", w.writeSeconds],
+      etcd_snap_db_fsync_duration_seconds: [
+        "Time of syncing a received database.",
+        m.snapDbFsyncSeconds,
+      ],
+      etcd_snap_db_save_total_duration_seconds: [
+        "Time of receiving and saving a database.",
+        m.snapDbSaveSeconds,
+      ],
       etcd_snap_fsync_duration_seconds: ["Time of syncing a .snap file.", m.snapFsyncSeconds],
       etcd_debugging_snap_save_total_duration_seconds: [
         "Time of saving a .snap file.",

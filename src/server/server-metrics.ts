@@ -24,5 +24,8 @@ export class ServerMetrics {
   readonly hashKvSeconds: Histogram = new Histogram(exponentialBounds(0.01, 2, 15));
   readonly snapSaveTotalSeconds: Histogram = new Histogram(exponentialBounds(0.001, 2, 14));
   readonly snapSaveMarshallingSeconds: Histogram = new Histogram(exponentialBounds(0.001, 2, 14));
+  /** Of databases from leaders. */
+  readonly snapDbFsyncSeconds: Histogram = new Histogram(exponentialBounds(0.001, 2, 14));
+  readonly snapDbSaveSeconds: Histogram = new Histogram(exponentialBounds(0.1, 2, 10));
   readonly snapFsyncSeconds: Histogram = new Histogram(exponentialBounds(0.001, 2, 14));
 }

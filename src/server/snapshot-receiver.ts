@@ -7,15 +7,18 @@
 
 import { assert } from "../base/assert.ts";
 import type { Logger } from "../base/log.ts";
-import type { Disk, Done, File } from "../io/io.ts";
+import type { Clock, Disk, Done, File } from "../io/io.ts";
 import type { SnapshotSink } from "../io/network.ts";
 import type { DataDir } from "../storage/data-dir.ts";
 import { appliedIndexOf } from "../storage/store-contents.ts";
 import type { Message } from "../wire/messages/raft.ts";
+import type { ServerMetrics } from "./server-metrics.ts";
 
 export interface SnapshotReceiverParts {
+  readonly clock: Clock;
   readonly disk: Disk;
   readonly log: Logger;
+  readonly metrics: ServerMetrics;
   readonly dataDir: DataDir;
   /** Gives the message to raft. */
   readonly step: (message: Message) => void;
@@ -72,6 +75,7 @@ class FileSink implements SnapshotSink {
   readonly #isStopped: () => boolean;
   readonly #path: string;
   readonly #file: File;
+  readonly #beganMs: number;
   #sizeBytes = 0;
   #isWriting = false;
   #isOver = false;
@@ -87,7 +91,8 @@ class FileSink implements SnapshotSink {
     this.#message = message;
     this.#index = index;
     this.#isStopped = isStopped;
-    const { disk, dataDir } = parts;
+    const { disk, dataDir, clock } = parts;
+    this.#beganMs = clock.monotonicMs();
     this.#path = `${dataDir.snapDirectory}/tmp-${index}-${number}.snap.db`;
     disk.remove(this.#path);
     this.#file = disk.open(this.#path, { mode: "create" });
@@ -120,7 +125,12 @@ class FileSink implements SnapshotSink {
       this.#discard();
       done(error);
     };
+    const { clock, metrics } = this.#parts;
+    const syncBeganMs = clock.monotonicMs();
     this.#file.sync((error) => {
+      const nowMs = clock.monotonicMs();
+      metrics.snapDbFsyncSeconds.observe((nowMs - syncBeganMs) / 1000);
+      metrics.snapDbSaveSeconds.observe((nowMs - this.#beganMs) / 1000);
       if (error !== null) refuse(error);
       else this.#putInPlace(done, refuse);
     });
