@@ -1,6 +1,7 @@
 // `npm run bench [-- GROUP ...] [--rounds N]`: builds the stock programs, runs both servers in turn
 // under the same loads on this machine, prints one table of ratios and keeps it in bench/results/.
-// Groups: put txn range tls memory compaction cluster. Ratios of one run compare; absolute figures of two
+// Groups: put txn range tls memory compaction cluster maintenance, which is reads million revisions
+// defragmentation compaction. Ratios of one run compare; absolute figures of two
 // machines, or of two days, do not.
 
 import { execFileSync } from "node:child_process";
@@ -11,6 +12,7 @@ import { pathToFileURL } from "node:url";
 import { median, type Result, runLoad } from "./loads.ts";
 import { measureCluster } from "./measure-cluster.ts";
 import { measureCompaction } from "./measure-compaction.ts";
+import { measureMaintenance } from "./measure-maintenance.ts";
 import { measureMemory } from "./measure-memory.ts";
 import { SCENARIOS, type Scenario, type Tools } from "./scenarios.ts";
 import { type Kind, makeCertificate, type Programs, startServer } from "./servers.ts";
@@ -49,7 +51,8 @@ async function main(): Promise<void> {
   }
   if (wants("cluster")) rows.push(...(await measureCluster(bench)));
   if (wants("memory")) rows.push(...(await measureMemory(bench)));
-  if (wants("compaction")) rows.push(...(await measureCompaction(bench)));
+  if (wants("compaction") || wants("maintenance")) rows.push(...(await measureCompaction(bench)));
+  rows.push(...(await measureMaintenance(bench, wants)));
   const text = render(rows);
   process.stdout.write(text);
   mkdirSync(join(root, "bench", "results"), { recursive: true });

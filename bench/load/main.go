@@ -2,6 +2,8 @@
 //
 //	load txn    one compare of mod_revision and one put: how Kubernetes updates an object
 //	load fill   many keys quickly: transactions of 100 puts, every key written --rounds times
+//	load range  all keys below --prefix, --total times, one after the other; bytes, not decoded
+//	load count  the same, only the count
 //	load put    puts of random keys for --seconds, for latencies while something else goes on
 package main
 
@@ -18,7 +20,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 )
 
 var (
@@ -29,6 +34,7 @@ var (
 	keys     = flag.Int("keys", 1000, "size of the key space")
 	rounds   = flag.Int("rounds", 1, "fill: times every key is written")
 	valSize  = flag.Int("val-size", 256, "bytes of a value")
+	prefix   = flag.String("prefix", "/registry/fill/", "range, count: of the keys")
 	seconds  = flag.Float64("seconds", 5, "put: how long")
 )
 
@@ -51,7 +57,7 @@ func main() {
 		revisions := map[string]int64{}
 		for {
 			n := int(atomic.AddInt64(&next, 1) - 1)
-			if kind == "put" && time.Now().After(deadline) || kind == "txn" && n >= *total || kind == "fill" && n*100 >= *keys**rounds {
+			if kind == "put" && time.Now().After(deadline) || kind != "put" && kind != "fill" && n >= *total || kind == "fill" && n*100 >= *keys**rounds {
 				return
 			}
 			began := time.Now()
@@ -75,6 +81,8 @@ func main() {
 					ops = append(ops, clientv3.OpPut(fmt.Sprintf("/registry/fill/%010d", i%*keys), value))
 				}
 				_, err = c.Txn(context.Background()).Then(ops...).Commit()
+			case "range", "count":
+				err = rangeAll(c.ActiveConnection(), kind == "count")
 			default:
 				_, err = c.Put(context.Background(), fmt.Sprintf("/put/%08d", rand.Intn(*keys)), value)
 			}
@@ -93,6 +101,26 @@ func main() {
 	report(time.Since(start).Seconds(), latencies, failed)
 }
 
+// What came, as it came: the client must not be what is measured.
+type raw struct{}
+
+var received int64
+
+func (raw) Marshal(v any) ([]byte, error) { return proto.Marshal(v.(proto.Message)) }
+func (raw) Unmarshal(data []byte, v any) error {
+	atomic.AddInt64(&received, int64(len(data)))
+	return nil
+}
+func (raw) Name() string { return "proto" }
+
+func rangeAll(conn *grpc.ClientConn, countOnly bool) error {
+	end := []byte(*prefix)
+	end[len(end)-1]++
+	request := &pb.RangeRequest{Key: []byte(*prefix), RangeEnd: end, CountOnly: countOnly}
+	return conn.Invoke(context.Background(), "/etcdserverpb.KV/Range", request, &pb.RangeResponse{},
+		grpc.ForceCodec(raw{}), grpc.MaxCallRecvMsgSize(1<<30))
+}
+
 func report(took float64, latencies [][]float64, failed int64) {
 	var all []float64
 	for _, l := range latencies {
@@ -106,7 +134,7 @@ func report(took float64, latencies [][]float64, failed int64) {
 		return all[int(p*float64(len(all)-1))]
 	}
 	fail(json.NewEncoder(os.Stdout).Encode(map[string]any{
-		"requests": len(all), "failed": failed, "seconds": took, "rate": float64(len(all)) / took,
+		"bytes": received, "requests": len(all), "failed": failed, "seconds": took, "rate": float64(len(all)) / took,
 		"p50": at(0.5), "p99": at(0.99), "max": at(1),
 	}))
 }

@@ -18,6 +18,14 @@ export class KeyValueList implements KeyValueColumns {
     this.ends[at] = end;
   }
 
+  /** Entry `at`; those before it come, or came, in any order. */
+  put(at: number, bytes: Uint8Array, start: number, end: number): void {
+    if (at >= this.count) this.count = at + 1;
+    this.buffers[at] = bytes;
+    this.starts[at] = start;
+    this.ends[at] = end;
+  }
+
   /** Forgets the entries. A few buffers may be held until the next ones: emptying costs. */
   clear(): void {
     if (this.count > KEPT_MAX) this.buffers.length = 0;

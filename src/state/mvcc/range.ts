@@ -248,13 +248,16 @@ export class RangeCursor {
     const { mains, subs } = this.#selected;
     const { records } = this.#mvcc;
     const { kvs } = this.#result;
-    for (let i = start; i < end; i++) {
-      const at = this.#order === undefined ? i : this.#order[i]!;
-      if (isFromIndex) {
-        this.#pushFromIndex(at);
-      } else {
+    if (isFromIndex) {
+      for (let i = start; i < end; i++) this.#pushFromIndex(this.#order?.[i] ?? i);
+    } else {
+      const base = kvs.count - start;
+      const sequence = byRevision(this.#selected, this.#order, start, end);
+      for (let n = start; n < end; n++) {
+        const i = sequence === undefined ? n : sequence[n - start]!;
+        const at = this.#order?.[i] ?? i;
         this.#mvcc.loadRecord(mains[at]!, subs[at]!);
-        kvs.push(records.foundBytes, records.foundStart, records.foundEnd);
+        kvs.put(base + i, records.foundBytes, records.foundStart, records.foundEnd);
       }
     }
     this.#loaded = end;
@@ -354,6 +357,36 @@ class Selection {
   clear(): void {
     this.count = 0;
   }
+}
+
+/** Fewer are not worth sorting. */
+const SORTED_MIN = 64;
+
+/**
+ * The positions from `start` to `end` by revision: records of neighbouring revisions lie in the
+ * same page. undefined: as they come.
+ */
+function byRevision(
+  { mains, subs }: Selection,
+  order: readonly number[] | undefined,
+  start: number,
+  end: number,
+): number[] | undefined {
+  if (end - start < SORTED_MIN) return undefined;
+  let isSorted = true;
+  const positions: number[] = [];
+  for (let i = start; i < end; i++) {
+    positions.push(i);
+    const at = order?.[i] ?? i;
+    const before = order?.[i - 1] ?? i - 1;
+    if (i > start && mains[at]! < mains[before]!) isSorted = false;
+  }
+  if (isSorted) return undefined;
+  return positions.sort((a, b) => {
+    const left = order?.[a] ?? a;
+    const right = order?.[b] ?? b;
+    return mains[left]! - mains[right]! || subs[left]! - subs[right]!;
+  });
 }
 
 /** Keys come in order by themselves; another target without an order is sorted ascending. */

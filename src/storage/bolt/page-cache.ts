@@ -21,6 +21,7 @@ import {
   readHeader,
   viewOf,
 } from "./page.ts";
+import { ReadAhead } from "./read-ahead.ts";
 
 /** What the cached leaf pages may take; the system's own cache is 0.5 µs behind this one. */
 export const LEAF_CACHE_BYTES: number = 24 << 20;
@@ -43,6 +44,7 @@ export class PageCache {
   readonly #pages = new Map<number, Page | undefined>();
   readonly #leaves: SlabQueue;
   readonly #branches: SlabQueue;
+  readonly #ahead: ReadAhead;
   readonly #scratch: Uint8Array;
   readonly #scratchView: DataView;
   /** Ids by their last bits. */
@@ -53,6 +55,7 @@ export class PageCache {
     this.pageSize = pageSize;
     this.#leaves = new SlabQueue(LEAF_CACHE_BYTES, pageSize);
     this.#branches = new SlabQueue(BRANCH_CACHE_BYTES, pageSize);
+    this.#ahead = new ReadAhead(source, pageSize);
     this.#scratch = new Uint8Array(pageSize);
     this.#scratchView = viewOf(this.#scratch);
   }
@@ -79,6 +82,7 @@ export class PageCache {
 
   /** These pages have been written anew. */
   forget(start: number, count: number): void {
+    this.#ahead.forget();
     // Not deleted: a Map that deletes and adds the same key again and again gets slow.
     for (let id = start; id < start + count; id++) {
       if (this.#pages.has(id)) this.#pages.set(id, undefined);
@@ -87,7 +91,7 @@ export class PageCache {
 
   #load(id: number, mayPass: boolean): Page {
     const { pageSize } = this;
-    this.#read(this.#scratch, id, id);
+    if (!this.#ahead.read(id, this.#scratch)) throw this.#ended(id);
     const header = readHeader(this.#scratchView, 0);
     const problem = headerProblem(header, id);
     if (problem !== null) throw pageError(id, pageSize, problem);
@@ -129,7 +133,11 @@ export class PageCache {
 
   #read(target: Uint8Array, from: number, id: number): void {
     const count = this.source.read(target, from * this.pageSize);
-    if (count < target.length) throw pageError(id, this.pageSize, "the file ends within it");
+    if (count < target.length) throw this.#ended(id);
+  }
+
+  #ended(id: number): Error {
+    return pageError(id, this.pageSize, "the file ends within it");
   }
 }
 
