@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { mkdtempSync } from "node:fs";
-import { createServer, type Server } from "node:net";
+import { type AddressInfo, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -11,17 +11,16 @@ import type { PeerAnswer, PeerRequest } from "../../io/network.ts";
 import { NodeClock } from "../../io/node-clock.ts";
 import { bindAll } from "../listener.ts";
 import { RecordingHandlers } from "./testing/recording-handlers.ts";
-import { type Node, startNode } from "./testing/transports.ts";
+import { type Node, portOf, startNode } from "./testing/transports.ts";
 import { PeerTransport } from "./transport.ts";
 
-let port = 31500;
 const closing: (() => void)[] = [];
 after(() => {
   for (const close of closing) close();
 });
 
 async function start(): Promise<Node> {
-  const node = await startNode(0x1n, port++);
+  const node = await startNode(0x1n);
   closing.push(() => node.transport.close());
   return node;
 }
@@ -89,21 +88,21 @@ test("no URL: an error", async () => {
 
 test("who does not answer in time: an error, once", async () => {
   const server: Server = createServer((socket) => socket.on("error", () => {}));
-  const own = port++;
-  await new Promise<void>((resolve) => server.listen(own, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   closing.push(() => server.close());
   const request = { method: "GET", path: "/version", timeoutMs: 20 } as const;
-  const answer = await ask(newcomer(), `http://127.0.0.1:${own}`, request);
+  const { port } = server.address() as AddressInfo;
+  const answer = await ask(newcomer(), `http://127.0.0.1:${port}`, request);
   assert.ok(answer instanceof Error);
   assert.equal(answer.message, "i/o timeout");
 });
 
 test("a server that goes away between two questions", async () => {
   const from = newcomer();
-  const first = await startNode(0x1n, port);
+  const first = await startNode(0x1n);
   assert.ok(!((await ask(from, first.url, { method: "GET", path: "/" })) instanceof Error));
   first.transport.close();
-  const second = await startNode(0x1n, port++);
+  const second = await startNode(0x1n, {}, portOf(first));
   closing.push(() => second.transport.close());
   assert.ok(!((await ask(from, second.url, { method: "GET", path: "/" })) instanceof Error));
 });

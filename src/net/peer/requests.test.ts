@@ -13,7 +13,7 @@ const REMOVED = 0xf3n;
 
 let node: Node;
 before(async () => {
-  node = await startNode(SELF, 31200, {
+  node = await startNode(SELF, {
     change: ({ removedIds }) => removedIds.add(REMOVED),
   });
 });

@@ -12,11 +12,10 @@ import { introduce, type Node, type NodeOptions, startNode } from "./testing/tra
 const A = 0xan;
 const B = 0xbn;
 
-let port = 31300;
 const nodes: Node[] = [];
 
 async function start(id: bigint, options: NodeOptions = {}): Promise<Node> {
-  const node = await startNode(id, port++, options);
+  const node = await startNode(id, options);
   nodes.push(node);
   return node;
 }

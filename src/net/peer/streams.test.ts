@@ -1,20 +1,26 @@
 // Links between members when things go wrong.
 
 import assert from "node:assert/strict";
-import { createServer, type Server, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { after, test } from "node:test";
 import { type Message, MessageType, newMessage } from "../../wire/messages/raft.ts";
-import { introduce, type Node, RecordingLog, startNode } from "./testing/transports.ts";
+import {
+  introduce,
+  type Node,
+  type NodeOptions,
+  portOf,
+  RecordingLog,
+  startNode,
+} from "./testing/transports.ts";
 
 const A = 0xan;
 const B = 0xbn;
 
-let port = 31100;
 const nodes: Node[] = [];
 const servers: Server[] = [];
 
-async function start(id: bigint, options: Parameters<typeof startNode>[2] = {}): Promise<Node> {
-  const node = await startNode(id, port++, options);
+async function start(id: bigint, options: NodeOptions = {}): Promise<Node> {
+  const node = await startNode(id, options);
   nodes.push(node);
   return node;
 }
@@ -38,12 +44,11 @@ async function fakePeer(onSocket: (socket: Socket) => void): Promise<string> {
     onSocket(socket);
   });
   servers.push(server);
-  const own = port++;
-  await new Promise<void>((resolve) => server.listen(own, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   after(() => {
     for (const socket of sockets) socket.destroy();
   });
-  return `http://127.0.0.1:${own}`;
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
 /** Calls back with the head of each request. */
@@ -142,13 +147,13 @@ test("one who is not known yet is answered by POST", async () => {
 test("a peer that comes back is dialled again", async () => {
   const log = new RecordingLog();
   const a = await start(A, { log });
-  const first = await startNode(B, port);
+  const first = await startNode(B);
   introduce(a, first);
   await a.handlers.until(() => true);
   await log.until("peer became active");
   first.transport.close();
   await log.until("lost TCP streaming connection with remote peer");
-  const second = await startNode(B, port++);
+  const second = await startNode(B, {}, portOf(first));
   nodes.push(second);
   introduce(a, second);
   second.transport.send([message(second, A)]);
@@ -237,8 +242,7 @@ test("who does not read is cut off, and what it misses is reported", async () =>
   const log = new RecordingLog();
   const a = await start(A, { log, timeouts: { readMs: 60, writeMs: 60 } });
   a.transport.addPeer(B, ["http://127.0.0.1:1"]);
-  const { connect } = await import("node:net");
-  const socket = connect(Number(new URL(a.url).port), "127.0.0.1");
+  const socket = connect(portOf(a), "127.0.0.1");
   socket.on("error", () => {});
   socket.pause();
   socket.write(
@@ -268,8 +272,7 @@ test("a new stream takes the place of the old one", async () => {
   const b = await start(B);
   introduce(a, b);
   await log.until("established TCP streaming connection");
-  const again = await startNode(B, port++);
-  nodes.push(again);
+  const again = await start(B);
   again.transport.addPeer(A, [a.url]);
   await log.until("closed TCP streaming connection with remote peer");
 });

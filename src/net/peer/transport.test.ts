@@ -6,12 +6,11 @@ import { introduce, type Node, type NodeOptions, startNode } from "./testing/tra
 const A = 0xaaaaaaaaaaaaaaaan;
 const B = 0xbn;
 
-let port = 31000;
 const nodes: Node[] = [];
 
 async function pair(options: NodeOptions = {}): Promise<[Node, Node]> {
-  const a = await startNode(A, port++, options);
-  const b = await startNode(B, port++, options);
+  const a = await startNode(A, options);
+  const b = await startNode(B, options);
   nodes.push(a, b);
   introduce(a, b);
   return [a, b];

@@ -25,17 +25,15 @@ export class MixedMember {
   readonly ports: Ports;
   /** Serves no clients but by what is asked of itself. */
   isLearner = false;
+  readonly peerUrl: string;
   #process: MemberProcess | null = null;
 
-  constructor(name: string, make: Make, directory: string, ports: Ports) {
+  constructor(name: string, make: Make, directory: string, ports: Ports, scheme: "http" | "https") {
     this.name = name;
     this.make = make;
     this.dataDir = join(directory, name);
     this.ports = ports;
-  }
-
-  get peerUrl(): string {
-    return `http://127.0.0.1:${this.ports.peer}`;
+    this.peerUrl = `${scheme}://127.0.0.1:${ports.peer}`;
   }
 
   get endpoint(): string {
@@ -58,6 +56,7 @@ export class MixedMember {
     const program = this.make === "ours" ? OUR_ETCD : stockBinaries(this.make)["etcd"]!;
     this.#process = await MemberProcess.start(program, this.dataDir, this.ports, [
       ...["--name", this.name, "--initial-cluster", initial, "--initial-cluster-state", state],
+      ...["--listen-peer-urls", this.peerUrl, "--initial-advertise-peer-urls", this.peerUrl],
       ...flags,
     ]);
   }
@@ -100,7 +99,7 @@ export class MixedCluster {
     this.#flags = flags;
   }
 
-  /** A new cluster; resolves when all its members answer. */
+  /** A new cluster; resolves when all its members answer. With `--peer-…` flags it has TLS. */
   static async start(
     directory: string,
     makes: readonly Make[],
@@ -121,10 +120,13 @@ export class MixedCluster {
     return this.members.filter((member) => member.isRunning);
   }
 
+  get #voters(): MixedMember[] {
+    return this.running.filter(({ isLearner }) => !isLearner);
+  }
+
   /** To all voters that run. */
   connect(): Client {
-    const voters = this.running.filter(({ isLearner }) => !isLearner);
-    return new Client({ endpoints: voters.map(({ endpoint }) => endpoint) });
+    return new Client({ endpoints: this.#voters.map(({ endpoint }) => endpoint) });
   }
 
   async restart(member: MixedMember): Promise<void> {
@@ -195,7 +197,7 @@ export class MixedCluster {
     });
   }
 
-  /** All members have the same data at the same revision. */
+  /** All members have the same data at the same revision. Learners are not asked for hashes. */
   async assertEqual(): Promise<void> {
     const client = this.connect();
     // What was read linearizably before the end of the load is committed: all will have it.
@@ -206,13 +208,13 @@ export class MixedCluster {
       await eventually(async () => (await member.status()).header!.revision >= revision);
     }
     const hashes = await Promise.all(
-      this.running.map(async (member) => {
+      this.#voters.map(async (member) => {
         const { hash, compactRevision } = await member.client.maintenance.hashKV({ revision });
         return { hash, compactRevision };
       }),
     );
     for (const [at, hash] of hashes.entries()) {
-      assert.deepEqual(hash, hashes[0], `${this.running[at]!.make} at revision ${revision}`);
+      assert.deepEqual(hash, hashes[0], `${this.#voters[at]!.make} at revision ${revision}`);
     }
   }
 
@@ -222,7 +224,9 @@ export class MixedCluster {
 
   async #place(make: Make): Promise<MixedMember> {
     const name = `m${this.#count++}`;
-    return new MixedMember(name, make, this.#directory, await freePorts());
+    const isSecure = this.#flags.some((flag) => flag.startsWith("--peer-"));
+    const scheme = isSecure ? "https" : "http";
+    return new MixedMember(name, make, this.#directory, await freePorts(), scheme);
   }
 
   #count = 1;

@@ -5,6 +5,9 @@ import type { Done } from "../../../io/io.ts";
 import type { PeerAnswer, PeerHandlers, PeerRequest, SnapshotSink } from "../../../io/network.ts";
 import type { Message } from "../../../wire/messages/raft.ts";
 
+/** What has not come by then never will. */
+export const WAIT_MS = 30_000;
+
 export class RecordingHandlers implements PeerHandlers {
   readonly memberId: bigint;
   readonly clusterId: bigint;
@@ -69,7 +72,16 @@ export class RecordingHandlers implements PeerHandlers {
   /** Until what was told makes it true. */
   until(isThere: () => boolean): Promise<void> {
     if (isThere()) return Promise.resolve();
-    return new Promise((go) => this.#waiting.push({ isThere, go }));
+    return new Promise((go, give) => {
+      const timer = setTimeout(() => give(new Error(`not told: ${isThere}`)), WAIT_MS);
+      this.#waiting.push({
+        isThere,
+        go: () => {
+          clearTimeout(timer);
+          go();
+        },
+      });
+    });
   }
 
   #look(): void {

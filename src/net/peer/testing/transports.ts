@@ -7,7 +7,7 @@ import type { PeerTimeouts } from "../peer-context.ts";
 import { PeerTls } from "../peer-tls.ts";
 import type { PeerTlsOptions } from "../peer-tls-options.ts";
 import { PeerTransport } from "../transport.ts";
-import { RecordingHandlers } from "./recording-handlers.ts";
+import { RecordingHandlers, WAIT_MS } from "./recording-handlers.ts";
 
 export const CLUSTER_ID = 0xabcdef0123456789n;
 
@@ -26,14 +26,12 @@ export interface NodeOptions {
   readonly change?: (handlers: RecordingHandlers) => void;
 }
 
-export async function startNode(
-  id: bigint,
-  port: number,
-  options: NodeOptions = {},
-): Promise<Node> {
-  const url = `${options.tls === undefined ? "http" : "https"}://127.0.0.1:${port}`;
+/** `port`: of one that was there before; else any that is free. */
+export async function startNode(id: bigint, options: NodeOptions = {}, port = 0): Promise<Node> {
+  const scheme = options.tls === undefined ? "http" : "https";
   const log = options.log ?? silentLogger;
-  const listeners = await bindAll([url]);
+  const listeners = await bindAll([`${scheme}://127.0.0.1:${port}`]);
+  const url = `${scheme}://${listeners[0]!.address}`;
   const transport = new PeerTransport({
     clock: new NodeClock(),
     log,
@@ -85,11 +83,24 @@ export class RecordingLog implements Logger {
 
   until(text: string): Promise<void> {
     if (this.has(text)) return Promise.resolve();
-    return new Promise((go) => this.#waiting.push({ text, go }));
+    return new Promise((go, give) => {
+      const timer = setTimeout(() => give(new Error(`not logged: ${text}`)), WAIT_MS);
+      this.#waiting.push({
+        text,
+        go: () => {
+          clearTimeout(timer);
+          go();
+        },
+      });
+    });
   }
 
   #add(level: string, message: string, fields: Record<string, unknown>): void {
     this.lines.push({ level, message, fields });
     for (const { text, go } of this.#waiting) if (message.includes(text)) go();
   }
+}
+
+export function portOf({ url }: Node): number {
+  return Number(new URL(url).port);
 }
