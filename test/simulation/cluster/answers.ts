@@ -60,11 +60,14 @@ const EXCUSED: ReadonlySet<RpcError> = new Set([
   Errors.NotSupportedForLearner,
 ]);
 
-/** Of raft, while leadership is handed over: nothing was proposed. */
-const DROPPED_TEXT = "raft proposal dropped";
+/** Nothing was proposed: leadership is being handed over, or nobody led for all the time. */
+const EXCUSED_TEXTS: ReadonlySet<string> = new Set([
+  "raft proposal dropped",
+  "context deadline exceeded",
+]);
 
 function isExcused(error: RpcError): boolean {
-  return EXCUSED.has(error) || error.message === DROPPED_TEXT;
+  return EXCUSED.has(error) || EXCUSED_TEXTS.has(error.message);
 }
 
 /** @throws Violation */

@@ -11,6 +11,7 @@ import { ErrorLines } from "./error-lines.ts";
 import { Oracle } from "./oracle.ts";
 import { RaftSafety } from "./raft-safety.ts";
 import { type NodeObserver, ProcessEnd, SimNode } from "./sim-node.ts";
+import { useSegments } from "./small-segments.ts";
 import type { Plan } from "./swarm.ts";
 import { Trace } from "./trace.ts";
 import { require } from "./violation.ts";
@@ -57,6 +58,7 @@ export class SimCluster implements NodeObserver {
     machine.disk.fates = this.plan.fates;
     machine.disk.writeMs = this.plan.writeMs;
     machine.disk.syncMs = this.plan.syncMs;
+    useSegments(machine.disk, this.plan.walSegmentBytes);
     const node = new SimNode(number, machine, options, this);
     this.nodes.push(node);
     return node;

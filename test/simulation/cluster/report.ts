@@ -52,13 +52,13 @@ function walOf({ machine }: SimNode): string {
 export function planText(plan: Plan): string {
   const { memberCount, durationMs, clientCount, keyCount, thinkMs, faults, operations } = plan;
   const shape = { memberCount, durationMs, clientCount, keyCount, thinkMs };
-  const { options, network, fates, syncMs } = plan;
+  const { options, network, walSegmentBytes, fates, syncMs } = plan;
   return [
     `shape=${JSON.stringify(shape)}`,
     `faults=${[...faults].join(",") || "none"} every ${plan.faultEveryMs} ms`,
     `operations=${operations.join(",")}`,
     `options=${JSON.stringify(options)}`,
     `network=${JSON.stringify(network, (_key, value) => (value === Infinity ? "never" : value))}`,
-    `disk=${JSON.stringify({ fates, syncMs })}`,
+    `disk=${JSON.stringify({ walSegmentBytes, fates, syncMs })}`,
   ].join("\n");
 }

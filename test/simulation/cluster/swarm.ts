@@ -84,6 +84,7 @@ export interface Plan {
   /** One entry per chance. */
   readonly lots: readonly OperationKind[];
   readonly options: Partial<MemberOptions>;
+  readonly walSegmentBytes: number;
   readonly network: NetworkFaults;
   readonly fates: readonly Fate[];
   readonly writeMs: readonly [number, number];
@@ -116,6 +117,7 @@ export function drawPlan(seed: number, changes: Changes = {}): Plan {
     ...{ clientCount, keyCount, thinkMs, faults, faultEveryMs, operations },
     lots: operations.flatMap((kind) => Array<OperationKind>(WEIGHTS[kind]).fill(kind)),
     options: drawOptions(root.fork("options")),
+    walSegmentBytes: root.fork("segments").pick([4096, 16_384, 65_536, 1_048_576]),
     network: drawNetwork(root.fork("network"), faults),
     // Garbage in the middle of a write is damage, which stops a start on purpose.
     fates: root.fork("fates").pick([["kept", "lost", "torn"], ["lost"], ["torn", "kept"]]),

@@ -50,6 +50,7 @@ function planOf(members: number, options: Record<string, unknown>): Plan {
     lots: [],
     options: { preVote: true, ...options },
     network: { ...plan.network, delayMs: [0.1, 0.3], lossOneIn: Infinity, doubleOneIn: Infinity },
+    walSegmentBytes: 65_536,
     fates: ["lost"],
     writeMs: [0.01, 0.1],
     syncMs: [0.05, 0.5],
