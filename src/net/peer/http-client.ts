@@ -61,7 +61,12 @@ export class HttpClient {
     if (!address.isSecure) return nodeHttp().request(options);
     const { tls } = this;
     const request = nodeHttps().request({ ...options, ...tls?.clientOptions(address.host) });
-    if (tls !== undefined) request.on("socket", (socket) => tls.guard(socket));
+    if (tls !== undefined) {
+      request.on("socket", (socket) => {
+        // One that is used again was looked at when it was new.
+        if (!request.reusedSocket) tls.guard(socket);
+      });
+    }
     return request;
   }
 
