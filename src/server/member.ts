@@ -477,7 +477,9 @@ export class Member implements LoopHooks {
       tickMs: options.tickMs,
       ownUrls: options.initialCluster.get(options.name) ?? [],
       sender: this.#sender,
-      answer: (request, answer) => this.duties.answer(request, answer),
+      answer: (request, answer) => {
+        if (!this.care.answer(request, answer)) this.duties.answer(request, answer);
+      },
       onRemoved: () => this.#removed(),
     });
   }

@@ -8,6 +8,7 @@
 
 import type { Logger } from "../../base/log.ts";
 import type { Clock, Timer } from "../../io/io.ts";
+import type { Network, PeerAnswer, PeerRequest } from "../../io/network.ts";
 import type { Raft } from "../../raft/raft.ts";
 import { COLUMNS, Column, PREFIX_NODES_MAX } from "../../state/accounting/prefix-tree.ts";
 import type { State } from "../../state/state.ts";
@@ -18,6 +19,7 @@ import type { MemberOptions } from "../options.ts";
 import type { Proposals } from "../proposals.ts";
 import { Growth, NOTE_INTERVAL_MS, type Note } from "./growth.ts";
 import { KeySurvey } from "./key-survey.ts";
+import { answerNeeds, askNeeds, NEEDED_REVISION_PATH } from "./peer-needs.ts";
 import { FIRST_WATERMARK, type Figures, HISTORY_WINDOW_MS } from "./policy.ts";
 import { RecentReaders } from "./recent-readers.ts";
 import { SelfCare } from "./self-care.ts";
@@ -39,6 +41,7 @@ export interface CareParts {
   readonly backend: Backend;
   readonly raft: Raft;
   readonly watch: WatchableStore;
+  readonly network: Pick<Network, "ask">;
   readonly proposals: Pick<Proposals, "propose">;
   readonly memberId: bigint;
   readonly options: MemberOptions;
@@ -68,7 +71,10 @@ export class Care {
     this.#startedMs = parts.clock.monotonicMs();
     this.#pressureBytes = FIRST_WATERMARK * parts.state.quota.quotaBytes;
     const mode = parts.options.selfCare ?? "off";
-    this.self = new SelfCare({ ...parts, mode, figures: () => this.figures() });
+    this.self = new SelfCare({
+      ...{ ...parts, mode, figures: () => this.figures() },
+      askPeers: (done) => askNeeds({ ...parts, members: parts.state.members.all() }, done),
+    });
   }
 
   start(): void {
@@ -93,6 +99,15 @@ export class Care {
     if (nowMs - this.#lastLookMs < LOOK_INTERVAL_MIN_MS) return;
     this.#lastLookMs = nowMs;
     this.self.look();
+  }
+
+  /** True when a peer's question is one about the store's care; it is answered then. */
+  answer(request: PeerRequest, answer: (answer: PeerAnswer) => void): boolean {
+    if (request.path !== NEEDED_REVISION_PATH) return false;
+    const { watch, clock } = this.#parts;
+    const read = this.readers.oldest(clock.monotonicMs());
+    answer(answerNeeds(Math.min(watch.oldestNeeded(), read)));
+    return true;
   }
 
   /** How things stand now, for the forecast. */
@@ -186,8 +201,8 @@ export class Care {
   }
 
   #countIntervals(): void {
-    const { counters } = this.#parts.state.mvcc.space.tree;
-    for (let node = 0; node < PREFIX_NODES_MAX; node++) {
+    const { counters, idEnd } = this.#parts.state.mvcc.space.tree;
+    for (let node = 0; node < idEnd; node++) {
       const creates = counters[node * COLUMNS + Column.Creates]!;
       const grew = creates > this.#createsBefore[node]!;
       this.#intervals[node] = grew ? Math.min(0xffff, this.#intervals[node]! + 1) : 0;

@@ -12,6 +12,7 @@ import { humanSize } from "../../base/human-size.ts";
 import type { Logger } from "../../base/log.ts";
 import { Counter, Family } from "../../base/metrics.ts";
 import type { Clock } from "../../io/io.ts";
+import { idText } from "../../state/members/member-json.ts";
 import type { State } from "../../state/state.ts";
 import type { Backend } from "../../storage/backend.ts";
 import { Errors } from "../../wire/errors.ts";
@@ -20,6 +21,7 @@ import { encodeCompactionRequest } from "../../wire/messages/rpc-kv.ts";
 import { AlarmAction, AlarmType, encodeAlarmRequest } from "../../wire/messages/rpc-maintenance.ts";
 import type { RpcError } from "../../wire/status.ts";
 import type { Proposals } from "../proposals.ts";
+import { type Needs, unknownText } from "./peer-needs.ts";
 import { type Decision, decide, type Figures } from "./policy.ts";
 
 export type SelfCareMode = "on" | "observe" | "off";
@@ -53,6 +55,8 @@ export interface SelfCareParts {
   readonly mode: SelfCareMode;
   /** All but what is known here. */
   readonly figures: () => Figures;
+  /** What the other members' watchers and readers need. */
+  readonly askPeers: (done: (needs: Needs) => void) => void;
 }
 
 export class SelfCare {
@@ -127,13 +131,13 @@ export class SelfCare {
     done: (failure: string | null) => void,
   ): void {
     const { backend, memberId } = this.#parts;
-    const ended = (error: RpcError | null): void => done(error === null ? null : error.message);
+    const ended = (error: Error | null): void => done(error === null ? null : error.message);
     switch (decision.action) {
       case "compact":
         this.#compact(decision.revision, ended);
         return;
       case "defragment":
-        backend.defragment((error) => done(error === null ? null : error.message));
+        backend.defragment(ended);
         return;
       case "disarm": {
         const alarm = { action: AlarmAction.DEACTIVATE, alarm: AlarmType.NOSPACE };
@@ -144,7 +148,23 @@ export class SelfCare {
   }
 
   /** Done when all is deleted and that is on disk: only then is it known what was won. */
-  #compact(revision: number, done: (error: RpcError | null) => void): void {
+  #compact(wanted: number, done: (error: Error | null) => void): void {
+    this.#parts.askPeers((needs) => {
+      if ("unknownTo" in needs) {
+        done(new Error(unknownText(needs)));
+        return;
+      }
+      const revision = Math.min(wanted, needs.revision);
+      if (revision > this.#parts.state.mvcc.compactRevision)
+        this.#proposeCompaction(revision, done);
+      else {
+        const who = `watchers or readers of member ${idText(needs.memberId)}`;
+        done(new Error(`${who} need history from revision ${needs.revision} on`));
+      }
+    });
+  }
+
+  #proposeCompaction(revision: number, done: (error: RpcError | null) => void): void {
     const { proposals, backend } = this.#parts;
     const body = encodeCompactionRequest({ revision });
     proposals.propose(RequestField.Compaction, body, 0, body.length, {

@@ -61,6 +61,11 @@ export class PrefixTree {
     this.#closed = new Uint8Array(nodesMax);
   }
 
+  /** All ids are below it. */
+  get idEnd(): number {
+    return this.#names.length;
+  }
+
   get count(): number {
     return this.#count;
   }

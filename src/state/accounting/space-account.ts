@@ -131,9 +131,9 @@ export class SpaceAccount {
 
   /** Sum of a column over all prefixes. */
   total(column: number): number {
-    const { counters } = this.tree;
+    const { counters, idEnd } = this.tree;
     let sum = 0;
-    for (let at = column; at < counters.length; at += COLUMNS) sum += counters[at]!;
+    for (let at = column; at < idEnd * COLUMNS; at += COLUMNS) sum += counters[at]!;
     return sum;
   }
 
