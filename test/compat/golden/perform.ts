@@ -108,10 +108,12 @@ class Stage {
 
   /**
    * The id of an added member depends on the second. It is to be the last in every list, and as
-   * wide as the others: until it is, the member is removed and added again.
+   * wide as the others: until it is, the member is removed and added again. An id that was removed
+   * cannot come back, so that each attempt needs a second of its own.
    */
   async #add(step: Step, name: string): Promise<string[]> {
     for (;;) {
+      await sleep(1000);
       const before = await this.#servers.memberIds();
       let id: bigint | undefined;
       const answer = await runProgram(step, this.#programs, this.#setting, this.#normaliser, {
@@ -120,9 +122,9 @@ class Stage {
           if (id !== undefined) this.#normaliser.learn(id, name);
         },
       });
-      if (id === undefined || (isWide(id) && before.every((one) => one < id!))) return answer;
+      if (id === undefined) throw new Error(`${step.command} added nobody: ${answer.join("\n")}`);
+      if (isWide(id) && before.every((one) => one < id!)) return answer;
       await this.#quietly(`etcdctl member remove ${id.toString(16)}`, []);
-      await sleep(1000);
     }
   }
 

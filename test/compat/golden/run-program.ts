@@ -184,7 +184,8 @@ function sortEntries(lines: readonly string[]): string[] {
     return [...lines.slice(0, second + 1), ...rows, ...lines.slice(last)];
   }
   if (first.startsWith('"') && lines.includes("")) {
-    return lines.join("\n").split("\n\n").sort().join("\n\n").split("\n");
+    const blocks = lines.join("\n").trimEnd().split("\n\n").sort();
+    return [...blocks.join("\n\n").split("\n"), ...(lines.at(-1) === "" ? [""] : [])];
   }
   return [...lines].sort();
 }
