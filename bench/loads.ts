@@ -44,8 +44,9 @@ function parseOurs(output: string): Parsed {
   };
 }
 
-/** The text of etcd's `benchmark --precise`. */
-function parseBenchmark(output: string): Parsed {
+/** The text of etcd's `benchmark --precise`; the last of its summaries is what it is about. */
+function parseBenchmark(text: string): Parsed {
+  const output = text.slice(text.lastIndexOf("ummary:"));
   const number = (pattern: RegExp): number => {
     const found = pattern.exec(output);
     if (found === null) throw new Error(`no ${pattern} in the output of benchmark:\n${output}`);
@@ -77,6 +78,44 @@ export function capture(program: string, args: readonly string[]): Promise<strin
       clearTimeout(timer);
       if (status === 0) resolve(output);
       else reject(new Error(`${program} ${args.join(" ")} ended with ${status}\n${errors}`));
+    });
+  });
+}
+
+/** A load that goes on until it is told to end. */
+export interface Helper {
+  /** The first line that it printed. */
+  readonly first: string;
+  /** Ends it. What it printed after the first line. */
+  end(): Promise<string>;
+}
+
+/** Resolves with the first line of the output. */
+export function startHelper(program: string, args: readonly string[]): Promise<Helper> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
+    const timer = setTimeout(() => child.kill("SIGKILL"), LOAD_TIMEOUT_MS);
+    let output = "";
+    const ended = new Promise<string>((resolveEnd, rejectEnd) => {
+      child.once("error", reject);
+      child.once("close", (status) => {
+        clearTimeout(timer);
+        const error = new Error(`${program} ${args.join(" ")} ended with ${status}`);
+        if (status === 0) resolveEnd(output.slice(output.indexOf("\n") + 1));
+        else rejectEnd(error);
+        reject(error);
+      });
+    });
+    ended.catch(() => {});
+    child.stdout.on("data", (chunk: Buffer) => {
+      output += chunk.toString();
+      const line = output.indexOf("\n");
+      if (line < 0) return;
+      const end = (): Promise<string> => {
+        child.stdin.end("\n");
+        return ended;
+      };
+      resolve({ first: output.slice(0, line), end });
     });
   });
 }

@@ -12,8 +12,9 @@ export interface Scenario {
   readonly load: (tools: Tools, endpoint: string, requests: number) => Load;
   readonly requests: { readonly stock: number; readonly ours: number };
   /** Requests per second at least this many times stock's; CPU per request at most. */
-  readonly rateAtLeast: number;
+  readonly rateAtLeast: number | undefined;
   readonly cpuAtMost: number | undefined;
+  readonly p99AtMost?: number;
 }
 
 export interface Tools {
@@ -25,7 +26,13 @@ export interface Tools {
 
 const KEYS = 100_000;
 
-function put(tools: Tools, endpoint: string, clients: number, conns: number, total: number): Load {
+export function put(
+  tools: Tools,
+  endpoint: string,
+  clients: number,
+  conns: number,
+  total: number,
+): Load {
   const shape = [`--clients=${clients}`, `--conns=${conns}`, `--total=${total}`];
   const keys = ["--key-size=8", "--val-size=256", `--key-space-size=${KEYS}`];
   const args = ["--precise", `--endpoints=${endpoint}`, ...tools.tlsFlags, "put"];
@@ -92,6 +99,62 @@ function rangeRow(name: string, consistency: "l" | "s", more: Partial<Scenario>)
   };
 }
 
+/** Each put is an event for each of so many watchers. */
+const WATCHERS = 1_000;
+
+function watch(tools: Tools, endpoint: string, events: number): Load {
+  const shape = ["--streams=10", "--watch-per-stream=100", "--watched-key-total=1"];
+  const args = ["--precise", `--endpoints=${endpoint}`, "--clients=10", "--conns=10", "watch"];
+  const puts = `--put-total=${events / WATCHERS}`;
+  return { program: tools.benchmark, args: [...args, ...shape, puts], requests: events };
+}
+
+function watchLatency(tools: Tools, endpoint: string, puts: number): Load {
+  const args = ["--precise", `--endpoints=${endpoint}`, "--clients=10", "--conns=10"];
+  const shape = ["watch-latency", `--put-total=${puts}`, "--put-rate=200"];
+  return { program: tools.benchmark, args: [...args, ...shape], requests: puts };
+}
+
+function keepAlive(tools: Tools, endpoint: string, total: number): Load {
+  const args = ["--precise", `--endpoints=${endpoint}`, "--clients=100", "--conns=10"];
+  const shape = ["lease-keepalive", `--total=${total}`];
+  return { program: tools.benchmark, args: [...args, ...shape], requests: total };
+}
+
+const WATCH_SCENARIOS: readonly Scenario[] = [
+  {
+    group: "watch",
+    name: "watch latency, 100 watchers on 10 streams, 200 puts/s",
+    isTls: false,
+    warmUp: (tools, endpoint) => [watchLatency(tools, endpoint, 1_000)],
+    load: watchLatency,
+    requests: { stock: 2_000, ours: 2_000 },
+    rateAtLeast: undefined,
+    cpuAtMost: undefined,
+    p99AtMost: 1,
+  },
+  {
+    group: "watch",
+    name: "events to 1,000 watchers of a key on 10 streams",
+    isTls: false,
+    warmUp: (tools, endpoint) => [watch(tools, endpoint, 500_000)],
+    load: watch,
+    requests: { stock: 2_000_000, ours: 2_000_000 },
+    rateAtLeast: 1.2,
+    cpuAtMost: 0.4,
+  },
+  {
+    group: "lease",
+    name: "lease keep-alive, 100 clients on 10 connections",
+    isTls: false,
+    warmUp: (tools, endpoint) => [keepAlive(tools, endpoint, 20_000)],
+    load: keepAlive,
+    requests: { stock: 100_000, ours: 200_000 },
+    rateAtLeast: 2.5,
+    cpuAtMost: undefined,
+  },
+];
+
 export const SCENARIOS: readonly Scenario[] = [
   putRow("put, 100 clients on 10 connections", 100, 10, {}),
   putRow("put, 1,000 clients on 100 connections", 1000, 100, {}),
@@ -124,4 +187,5 @@ export const SCENARIOS: readonly Scenario[] = [
     rateAtLeast: 4,
     requests: { stock: 60_000, ours: 300_000 },
   }),
+  ...WATCH_SCENARIOS,
 ];

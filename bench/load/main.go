@@ -5,6 +5,7 @@
 //	load range  all keys below --prefix, --total times, one after the other; bytes, not decoded
 //	load count  the same, only the count
 //	load put    puts of random keys for --seconds, for latencies while something else goes on
+//	load idle | behind | expire    see watch.go
 package main
 
 import (
@@ -36,6 +37,9 @@ var (
 	valSize  = flag.Int("val-size", 256, "bytes of a value")
 	prefix   = flag.String("prefix", "/registry/fill/", "range, count: of the keys")
 	seconds  = flag.Float64("seconds", 5, "put: how long")
+	streams  = flag.Int("streams", 1000, "idle: streams")
+	pause    = flag.Duration("pause", 100*time.Millisecond, "behind: between two answers")
+	ttl      = flag.Int64("ttl", 20, "expire: seconds")
 )
 
 func main() {
@@ -49,6 +53,17 @@ func main() {
 		connections[i] = c
 	}
 	value := strings.Repeat("v", *valSize)
+	switch kind {
+	case "idle":
+		idle(connections, *streams, *total)
+		return
+	case "behind":
+		behind(connections[0], *pause)
+		return
+	case "expire":
+		expire(connections, *total, *ttl, value)
+		return
+	}
 	var next, failed int64
 	start := time.Now()
 	deadline := start.Add(time.Duration(*seconds * float64(time.Second)))
@@ -126,17 +141,19 @@ func report(took float64, latencies [][]float64, failed int64) {
 	for _, l := range latencies {
 		all = append(all, l...)
 	}
-	sort.Float64s(all)
-	at := func(p float64) float64 {
-		if len(all) == 0 {
-			return 0
-		}
-		return all[int(p*float64(len(all)-1))]
-	}
+	at := func(p float64) float64 { return quantile(all, p) }
 	fail(json.NewEncoder(os.Stdout).Encode(map[string]any{
 		"bytes": received, "requests": len(all), "failed": failed, "seconds": took, "rate": float64(len(all)) / took,
 		"p50": at(0.5), "p99": at(0.99), "max": at(1),
 	}))
+}
+
+func quantile(all []float64, p float64) float64 {
+	if len(all) == 0 {
+		return 0
+	}
+	sort.Float64s(all)
+	return all[int(p*float64(len(all)-1))]
 }
 
 func fail(err error) {
