@@ -60,7 +60,7 @@ export function checkAllowed(socket: TLSSocket, options: PeerTlsOptions): void {
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) return;
   const names = namesOf(certificate);
-  const commonName = String(socket.getPeerCertificate().subject.CN ?? "");
+  const commonName = String(certificate.toLegacyObject().subject.CN ?? "");
   const isAllowed =
     allowedCns.length > 0
       ? allowedCns.includes(commonName)
