@@ -2,6 +2,7 @@
 // Starts one of the three programs. CommonJS, because the size of libuv's thread pool has to be
 // set before the first asynchronous file access, which loading an ES module already is.
 const { existsSync } = require("node:fs");
+const { enableCompileCache } = require("node:module");
 const { join } = require("node:path");
 const { pathToFileURL } = require("node:url");
 
@@ -14,5 +15,7 @@ exports.load = (program) => {
     process.stderr.write(`${program}: not built yet: run "npm run build" in ${join(__dirname, "..")}\n`);
     process.exit(1);
   }
+  // Node 22 and later keep what V8 made of the modules; where it cannot write, nothing happens.
+  enableCompileCache?.(join(__dirname, "..", "dist", ".compiled"));
   import(pathToFileURL(main).href);
 };
