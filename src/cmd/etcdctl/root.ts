@@ -8,7 +8,7 @@ import type { Session } from "./session.ts";
 const groups: readonly CommandGroup[] = [
   { id: "kv", title: "Key-value commands" },
   { id: "cluster", title: "Cluster maintenance commands" },
-  { id: "care", title: "Store care commands (Quorate only)" },
+  { id: "care", title: "Store care commands" },
   { id: "concurrency", title: "Concurrency commands" },
   { id: "auth", title: "Authentication commands" },
   { id: "util", title: "Utility commands" },
@@ -402,6 +402,12 @@ const commands: readonly Command<Session>[] = [
     short: "Shows what self-care has done, and why",
     group: "care",
     load: async () => (await import("./care.ts")).body,
+  },
+  {
+    name: "recover",
+    short: "Brings a cluster back that has run out of space",
+    group: "care",
+    load: async () => (await import("./recover.ts")).body,
   },
   {
     name: "make-mirror",

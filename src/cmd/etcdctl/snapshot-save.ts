@@ -19,7 +19,7 @@ import type { Session } from "./session.ts";
 /** The stream ends with this many bytes that are not the database's: its SHA-256. */
 const HASH_BYTES = 32;
 
-interface Saved {
+export interface Saved {
   readonly sizeBytes: number;
   readonly version: string;
 }
@@ -92,7 +92,7 @@ function receiveErrorText(error: unknown): string {
   return error.message.startsWith("context ") ? error.message : statusText(error);
 }
 
-async function save(session: Session, endpoint: string, path: string): Promise<Saved> {
+export async function save(session: Session, endpoint: string, path: string): Promise<Saved> {
   const part = `${path}.part`;
   const startMs = session.world.nowMs();
   const config = await session.config();

@@ -19,7 +19,6 @@ import { Errors } from "../../wire/errors.ts";
 import { RequestField } from "../../wire/internal-raft-request.ts";
 import { encodeCompactionRequest } from "../../wire/messages/rpc-kv.ts";
 import { AlarmAction, AlarmType, encodeAlarmRequest } from "../../wire/messages/rpc-maintenance.ts";
-import type { RpcError } from "../../wire/status.ts";
 import type { Proposals } from "../proposals.ts";
 import { type Needs, unknownText } from "./peer-needs.ts";
 import { type Decision, decide, type Figures } from "./policy.ts";
@@ -43,6 +42,11 @@ export interface CareEvent {
   readonly bytesBefore: number;
   readonly bytesAfter: number;
   readonly tookMs: number;
+}
+
+/** An error of a request, or of files. */
+interface Failure {
+  readonly message: string;
 }
 
 export interface SelfCareParts {
@@ -131,7 +135,7 @@ export class SelfCare {
     done: (failure: string | null) => void,
   ): void {
     const { backend, memberId } = this.#parts;
-    const ended = (error: Error | null): void => done(error === null ? null : error.message);
+    const ended = (error: Failure | null): void => done(error === null ? null : error.message);
     switch (decision.action) {
       case "compact":
         this.#compact(decision.revision, ended);
@@ -148,7 +152,7 @@ export class SelfCare {
   }
 
   /** Done when all is deleted and that is on disk: only then is it known what was won. */
-  #compact(wanted: number, done: (error: Error | null) => void): void {
+  #compact(wanted: number, done: (error: Failure | null) => void): void {
     this.#parts.askPeers((needs) => {
       if ("unknownTo" in needs) {
         done(new Error(unknownText(needs)));
@@ -164,7 +168,7 @@ export class SelfCare {
     });
   }
 
-  #proposeCompaction(revision: number, done: (error: RpcError | null) => void): void {
+  #proposeCompaction(revision: number, done: (error: Failure | null) => void): void {
     const { proposals, backend } = this.#parts;
     const body = encodeCompactionRequest({ revision });
     proposals.propose(RequestField.Compaction, body, 0, body.length, {
@@ -179,7 +183,7 @@ export class SelfCare {
     });
   }
 
-  #propose(field: number, body: Uint8Array, done: (error: RpcError | null) => void): void {
+  #propose(field: number, body: Uint8Array, done: (error: Failure | null) => void): void {
     this.#parts.proposals.propose(field, body, 0, body.length, {
       proposedAtMs: 0,
       settle: ({ error }) => done(error),
