@@ -60,6 +60,7 @@ export class SimNetworkFabric {
   readonly random: SimRandom;
   readonly #ports = new Map<bigint, SimNetwork>();
   readonly #machines = new Set<bigint>();
+  readonly #byUrl = new Map<string, bigint>();
   readonly #cuts = new Set<string>();
   /** Extra delay per direction, until when. */
   readonly #clogs = new Map<string, { extraMs: number; untilMs: number }>();
@@ -77,6 +78,7 @@ export class SimNetworkFabric {
   attach(machine: bigint, clock: SimClock): SimNetwork {
     this.detach(machine);
     this.#machines.add(machine);
+    this.#byUrl.set(urlOf(machine), machine);
     const port = new SimNetwork(this, machine, clock);
     this.#ports.set(machine, port);
     return port;
@@ -96,8 +98,7 @@ export class SimNetworkFabric {
 
   /** The machine behind a URL, and the process that listens there now. */
   machineAt(url: string): bigint | undefined {
-    for (const machine of this.#machines) if (urlOf(machine) === url) return machine;
-    return undefined;
+    return this.#byUrl.get(url);
   }
 
   /** Nothing gets through from `from` to `to` any more. */

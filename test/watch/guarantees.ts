@@ -61,11 +61,11 @@ function startOf({ request, revisionAtCreate }: WatchRecord): number {
   return request.startRevision === 0 ? revisionAtCreate + 1 : request.startRevision;
 }
 
-function isInRange(request: WatchCreateRequest, key: string): boolean {
+function rangeOf(request: WatchCreateRequest): (key: string) => boolean {
   const from = request.key.length === 0 ? "\0" : text(request.key);
-  if (request.rangeEnd.length === 0) return key === from;
+  if (request.rangeEnd.length === 0) return (key) => key === from;
   const to = text(request.rangeEnd);
-  return key >= from && (to === "\0" || key < to);
+  return (key) => key >= from && (to === "\0" || key < to);
 }
 
 function passes(request: WatchCreateRequest, isDelete: boolean): boolean {
@@ -75,12 +75,10 @@ function passes(request: WatchCreateRequest, isDelete: boolean): boolean {
 /** What the watcher is to get, between two revisions. */
 function wanted(record: WatchRecord, history: Known, from: number, to: number): Change[] {
   const { request } = record;
+  const isInRange = rangeOf(request);
   return history.changes.filter(
     ({ revision, key, kv }) =>
-      revision >= from &&
-      revision <= to &&
-      isInRange(request, key) &&
-      passes(request, kv === undefined),
+      revision >= from && revision <= to && isInRange(key) && passes(request, kv === undefined),
   );
 }
 
@@ -180,8 +178,9 @@ const prevKvRight: Check = (record, history) => {
 
 const filterRight: Check = (record) => {
   const { request } = record;
+  const isInRange = rangeOf(request);
   const wrong = eventsOf(record).find(
-    ({ key, isDelete }) => !isInRange(request, key) || !passes(request, isDelete),
+    ({ key, isDelete }) => !isInRange(key) || !passes(request, isDelete),
   );
   return wrong && `${nameOf(wrong.revision, wrong.key)} was not asked for`;
 };

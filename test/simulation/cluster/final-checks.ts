@@ -20,6 +20,10 @@ export function recover(cluster: SimCluster, mayLose = true): void {
   const { network } = world;
   network.heal();
   network.faults = { ...network.faults, lossOneIn: Infinity, snapshotCutOneIn: Infinity };
+  const areStopped = (): boolean => !cluster.nodes.some(({ isStopping }) => isStopping);
+  require(cluster.runUntil(areStopped, RECOVERY_LIMIT_MS), "a stop ends", () => {
+    return `m${cluster.nodes.find(({ isStopping }) => isStopping)?.number} is still there`;
+  });
   if (mayLose && !plan.operations.includes("members")) loseSome(cluster);
   for (const node of cluster.nodes) {
     node.machine.disk.clearFaults();
@@ -63,7 +67,7 @@ function awaitRemoved(cluster: SimCluster): void {
 function proveLife(cluster: SimCluster): void {
   const living = cluster.upNodes;
   for (const node of living) {
-    if (node.member!.isLearner) continue;
+    if (isLearner(cluster, node)) continue;
     const client = new SimClient(0, cluster, cluster.world.random.fork(`last ${node.number}`));
     client.node = node;
     let isWritten = false;
@@ -87,6 +91,11 @@ function proveLife(cluster: SimCluster): void {
     living.map(({ number, member }) => `m${number} ${member?.appliedIndex}`).join(", "));
 }
 
+/** It may not know it itself yet. */
+function isLearner(cluster: SimCluster, { memberId }: SimNode): boolean {
+  return cluster.leader?.member?.members.find(memberId!)?.isLearner === true;
+}
+
 export function checkEnd(cluster: SimCluster, workload: Workload): void {
   workload.watchers.finish();
   readAll(cluster);
@@ -99,7 +108,7 @@ export function checkEnd(cluster: SimCluster, workload: Workload): void {
 function readAll(cluster: SimCluster): void {
   let answers = 0;
   const request = encodeRangeRequest({ key: bytes("\0"), rangeEnd: bytes("\0") });
-  const living = cluster.upNodes.filter(({ member }) => !member!.isLearner);
+  const living = cluster.upNodes.filter((node) => !isLearner(cluster, node));
   for (const node of living) {
     const client = new SimClient(0, cluster, cluster.world.random.fork(`reader ${node.number}`));
     client.node = node;

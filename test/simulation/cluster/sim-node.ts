@@ -45,6 +45,8 @@ export class SimNode {
   member: Member | undefined;
   methods: MethodTable | undefined;
   isReady = false;
+  /** As after SIGTERM: it ends as soon as it can. */
+  isStopping = false;
   /** Counts starts. */
   life = 0;
   /** Its disk was damaged, it was removed, or the end has come: it is not started again. */
@@ -109,7 +111,9 @@ export class SimNode {
   /** As after SIGTERM. */
   stop(done: () => void): void {
     const { member, life } = this;
-    member?.stop(() => {
+    if (member === undefined || this.isStopping) return;
+    this.isStopping = true;
+    member.stop(() => {
       if (this.life !== life || this.member === undefined) return;
       this.kill();
       done();
@@ -120,6 +124,7 @@ export class SimNode {
     this.member = undefined;
     this.methods = undefined;
     this.isReady = false;
+    this.isStopping = false;
   }
 
   #observe(member: Member): void {
