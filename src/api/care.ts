@@ -188,9 +188,9 @@ function sendForecast(member: Member, call: UnaryCall): void {
   const now = care.now();
   const rates = care.growth.rates(now);
   const { quotaBytes } = state.quota;
-  const figures = care.figures();
+  const figures = care.self.figures();
   const liveFileBytes = copyBytesOf({
-    ...{ liveBytes: figures.liveBytes, historyBytes: 0 },
+    ...{ ...figures, historyBytes: 0 },
     recordCount: state.mvcc.index.liveCount,
   });
   const next = care.self.next();

@@ -72,7 +72,7 @@ export class Care {
     this.#pressureBytes = FIRST_WATERMARK * parts.state.quota.quotaBytes;
     const mode = parts.options.selfCare ?? "off";
     this.self = new SelfCare({
-      ...{ ...parts, mode, figures: () => this.figures() },
+      ...{ ...parts, mode, figures: (copyOverhead) => this.#figures(copyOverhead) },
       askPeers: (done) => askNeeds({ ...parts, members: parts.state.members.all() }, done),
     });
   }
@@ -124,7 +124,7 @@ export class Care {
     };
   }
 
-  figures(): Figures {
+  #figures(copyOverhead: number): Figures {
     const { state, backend, clock, watch, raft, memberId, options } = this.#parts;
     const { mvcc, alarms, members } = state;
     const now = this.now();
@@ -135,6 +135,7 @@ export class Care {
     const ids = [...voters, ...learners];
     return {
       ...now,
+      copyOverhead,
       quotaBytes: state.quota.quotaBytes,
       recordCount: mvcc.space.total(Column.Keys) + mvcc.space.total(Column.HistoryRecords),
       currentRevision: mvcc.currentRevision,

@@ -11,6 +11,7 @@ const quiet: Figures = {
   liveBytes: 5 * MB,
   historyBytes: 5 * MB,
   recordCount: 10_000,
+  copyOverhead: 1.05,
   currentRevision: 10_000,
   compactRevision: -1,
   windowRevision: 9_000,
@@ -53,6 +54,7 @@ const rows: readonly (readonly [string, Partial<Figures>, Partial<Decision>])[] 
   ["… live data is told", { ...at80, liveBytes: 79 * MB, historyBytes: 0 }, { action: "warn" }],
   ["… a retention flag is told", { ...at80, hasRetention: true }, { action: "warn" }],
   ["a file with air", bloated, { action: "defragment" }],
+  ["… that a copy cannot get rid of", { ...bloated, copyOverhead: 3 }, { action: "none" }],
   ["… in its turn", { ...bloated, isMyTurn: false }, { action: "none" }],
   ["… one thing at a time", { ...bloated, isBusy: true }, { action: "none" }],
   [
@@ -115,6 +117,7 @@ const figures: fc.Arbitrary<Figures> = fc.record({
   liveBytes: size,
   historyBytes: size,
   recordCount: fc.integer({ min: 0, max: 100_000 }),
+  copyOverhead: fc.double({ min: 1.05, max: 2.5, noNaN: true }),
   currentRevision: fc.constant(10_000),
   compactRevision: fc.oneof(fc.constant(-1), revision),
   windowRevision: revision,

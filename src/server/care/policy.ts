@@ -34,7 +34,7 @@ const QUOTA_ASSUMED_BYTES: number = 2 * 1024 ** 3;
 /** What a record costs beside its bytes: its place in a page. */
 const RECORD_OVERHEAD_BYTES = 16;
 /** Pages of a fresh copy are so full; metas, freelist and small buckets beside. */
-const COPY_OVERHEAD = 1.05;
+export const COPY_OVERHEAD = 1.05;
 const COPY_BASE_BYTES: number = 32 * 1024;
 
 export interface Figures {
@@ -45,6 +45,8 @@ export interface Figures {
   readonly liveBytes: number;
   readonly historyBytes: number;
   readonly recordCount: number;
+  /** Of the last copy: what it took for each byte of its records; see COPY_OVERHEAD. */
+  readonly copyOverhead: number;
   readonly currentRevision: number;
   readonly compactRevision: number;
   /** The revision of one window ago. */
@@ -86,11 +88,29 @@ export function decide(figures: Figures): Decision {
 
 /** What a fresh copy of the file would take, about. */
 export function copyBytesOf(
+  figures: Pick<Figures, "liveBytes" | "historyBytes" | "recordCount" | "copyOverhead">,
+): number {
+  return Math.ceil(figures.copyOverhead * recordBytesOf(figures) + COPY_BASE_BYTES);
+}
+
+/**
+ * What a copy has shown about the shape of the records: two values of 2.1 KB, say, need three pages
+ * of 4 KB. Without this such a store would be copied again and again for nothing.
+ */
+export function overheadOf(
+  fileBytes: number,
+  figures: Pick<Figures, "liveBytes" | "historyBytes" | "recordCount">,
+): number {
+  const recordBytes = recordBytesOf(figures);
+  const overhead = recordBytes === 0 ? 0 : (fileBytes - COPY_BASE_BYTES) / recordBytes;
+  return Math.max(COPY_OVERHEAD, overhead);
+}
+
+function recordBytesOf(
   figures: Pick<Figures, "liveBytes" | "historyBytes" | "recordCount">,
 ): number {
   const { liveBytes, historyBytes, recordCount } = figures;
-  const recordBytes = liveBytes + historyBytes + RECORD_OVERHEAD_BYTES * recordCount;
-  return Math.ceil(COPY_OVERHEAD * recordBytes + COPY_BASE_BYTES);
+  return liveBytes + historyBytes + RECORD_OVERHEAD_BYTES * recordCount;
 }
 
 function quotaOf({ quotaBytes }: Figures): number {

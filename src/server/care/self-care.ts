@@ -21,7 +21,7 @@ import { encodeCompactionRequest } from "../../wire/messages/rpc-kv.ts";
 import { AlarmAction, AlarmType, encodeAlarmRequest } from "../../wire/messages/rpc-maintenance.ts";
 import type { Proposals } from "../proposals.ts";
 import { type Needs, unknownText } from "./peer-needs.ts";
-import { type Decision, decide, type Figures } from "./policy.ts";
+import { COPY_OVERHEAD, type Decision, decide, type Figures, overheadOf } from "./policy.ts";
 
 export type SelfCareMode = "on" | "observe" | "off";
 
@@ -58,7 +58,7 @@ export interface SelfCareParts {
   readonly memberId: bigint;
   readonly mode: SelfCareMode;
   /** All but what is known here. */
-  readonly figures: () => Figures;
+  readonly figures: (copyOverhead: number) => Figures;
   /** What the other members' watchers and readers need. */
   readonly askPeers: (done: (needs: Needs) => void) => void;
 }
@@ -73,6 +73,7 @@ export class SelfCare {
   #isStopped = false;
   #retryMs = RETRY_FIRST_MS;
   #notBeforeMs = 0;
+  #copyOverhead = COPY_OVERHEAD;
 
   constructor(parts: SelfCareParts) {
     this.#parts = parts;
@@ -92,14 +93,18 @@ export class SelfCare {
 
   /** What would be done now; for those who ask. */
   next(): Decision {
-    return decide(this.#parts.figures());
+    return decide(this.figures());
+  }
+
+  figures(): Figures {
+    return this.#parts.figures(this.#copyOverhead);
   }
 
   look(): void {
     const { clock, mode } = this.#parts;
     if (mode === "off" || this.#isActing || this.#isStopped) return;
     if (clock.monotonicMs() < this.#notBeforeMs) return;
-    const figures = this.#parts.figures();
+    const figures = this.figures();
     const decision = decide(figures);
     if (decision.action === "none") return;
     if (decision.action === "warn") this.#tell(decision, "told");
@@ -121,6 +126,9 @@ export class SelfCare {
       const result = failure === null ? "done" : `failed: ${failure}`;
       this.#record({ ...eventOf(decision), result, bytesBefore, bytesAfter: size(), tookMs });
       if (failure === null) {
+        if (decision.action === "defragment") {
+          this.#copyOverhead = overheadOf(backend.sizeBytes, this.figures());
+        }
         this.#retryMs = RETRY_FIRST_MS;
         clock.endOfTurn(() => this.look());
       } else {
