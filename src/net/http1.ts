@@ -15,6 +15,8 @@ export interface Gateway {
   handle(request: IncomingMessage, response: ServerResponse): boolean;
   /** WebSocket on the same paths. Returns false for a path that is not its own. */
   handleUpgrade?(request: IncomingMessage, socket: Duplex, head: Buffer): boolean;
+  /** The connections are about to be cut. */
+  cut?(): void;
 }
 
 export interface Http1Options {

@@ -483,6 +483,22 @@ test("a stream answers while requests still come, and ends when the client goes"
   await noted("watch cancelled true");
 });
 
+test("a server that stops tells its streams, and nobody twice", async () => {
+  log.length = 0;
+  const client = new RawClient();
+  const body = '{"create_request":{"key":"AA"}}';
+  const head = "POST /v3/watch HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
+  client.send(`${head}Content-Length: ${body.length}\r\n\r\n${body}`);
+  await client.untilText('"created":true}}');
+  gateway.cut();
+  gateway.cut();
+  const all = await client.untilClosed();
+  const last = '{"error":{"code":14,"message":"error reading from server: EOF"}}\n';
+  assert.equal(all.split(last).length, 2);
+  assert.ok(all.endsWith(`${last}\r\n0\r\n\r\n`));
+  assert.ok(log.includes("watch cancelled true"));
+});
+
 test("errors of streams: a status before the first answer, the last chunk after it", async () => {
   log.length = 0;
   const early = '{"error":{"code":2,"message":"a \\"\\u003cquoted\\u003e\\" text"}}';

@@ -13,6 +13,7 @@ import type { Duplex } from "node:stream";
 import type { Clock, Timer } from "../io/io.ts";
 import { type MethodTable, Origin } from "../wire/rpc.ts";
 import type { ServiceMethod } from "../wire/services.ts";
+import { Code, RpcError } from "../wire/status.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { deadlineExceeded, unknownMethod } from "./grpc-text.ts";
 import { GatewayCall, type GatewayPeer } from "./json-gateway-call.ts";
@@ -31,6 +32,9 @@ import type { Limits } from "./limits.ts";
 /** Bodies of all requests that have not arrived as a whole: a few dozen of the largest. */
 const BODIES_BYTES_MAX: number = 256 * 1024 * 1024;
 
+/** What the gateway of etcd, a client of its own server, is told by the lost connection. */
+const serverStops: RpcError = new RpcError(Code.Unavailable, "error reading from server: EOF");
+
 export interface JsonGatewayOptions {
   readonly clock: Clock;
   readonly methods: MethodTable;
@@ -42,6 +46,7 @@ export class JsonGateway {
   readonly #methods: MethodTable;
   readonly #services: ReadonlySet<string>;
   readonly #limits: SessionLimits;
+  readonly #calls = new Set<GatewayCall>();
 
   constructor(options: JsonGatewayOptions) {
     this.#clock = options.clock;
@@ -83,6 +88,11 @@ export class JsonGateway {
     request.on("end", () => session.end());
     response.on("close", () => call.drop());
     return true;
+  }
+
+  /** The server stops: calls that have not ended are told, as by etcd's gateway. */
+  cut(): void {
+    for (const call of this.#calls) call.abort(serverStops);
   }
 
   /** WebSocket on the same paths: a text frame is a message. Returns false for other paths. */
@@ -129,6 +139,7 @@ export class JsonGateway {
       response: route.response,
       isUnary: route.kind === "unary",
       onDone: (byMethod) => {
+        this.#calls.delete(call);
         timer?.cancel();
         session?.onDone(byMethod);
       },
@@ -151,6 +162,7 @@ export class JsonGateway {
     if (timeout !== 0 && !call.isCancelled) {
       timer = this.#clock.after(Math.max(timeout, 0), () => call.abort(deadlineExceeded));
     }
+    if (!call.isCancelled) this.#calls.add(call);
     return { call, session };
   }
 }

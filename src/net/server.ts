@@ -176,9 +176,15 @@ export class ClientServer {
     this.flush();
     const { clock } = this.#options;
     const endMs = clock.monotonicMs() + graceMs;
+    let isTold = false;
     return new Promise((resolve) => {
       const poll = (): void => {
-        if (this.#sockets.size > 0 && clock.monotonicMs() >= endMs) this.#cut();
+        const nowMs = clock.monotonicMs();
+        if (!isTold && nowMs >= endMs - CLOSE_POLL_MS) {
+          // Before the cut: their last words need a connection.
+          this.#options.gateway?.cut?.();
+          isTold = true;
+        } else if (this.#sockets.size > 0 && nowMs >= endMs) this.#cut();
         if (this.#sockets.size > 0) {
           clock.after(CLOSE_POLL_MS, poll);
           return;
