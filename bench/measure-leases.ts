@@ -1,4 +1,5 @@
-// Latency of puts while 10,000 leases of ten keys each end together, against the same server before.
+// Latency of puts while 10,000 leases of ten keys each end together, against the same server before
+// that.
 
 import { capture } from "./loads.ts";
 import { type Bench, type Row, ratioRow } from "./run.ts";

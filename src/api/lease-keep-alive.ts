@@ -1,7 +1,8 @@
 // Lease.LeaseKeepAlive: each message renews a lease, each answer tells its whole time, 0 when there
 // is no such lease. Answers come in the order of the requests, though the first may have to wait
-// until it is confirmed that this member leads, or until the one who does was asked. A client that sends and does not read is bounded:
-// requests wait while answers do, and too many waiting requests end the stream.
+// until it is confirmed that this member leads, or until the one who does was asked. A client that
+// sends and does not read is bounded: requests wait while answers do, and too many waiting requests
+// end the stream.
 //
 //   onMessage ─► waiting ─► confirmed to lead? ─► renew ─► answer ─► next
 //                   ▲ while one is under way, or answers are not taken

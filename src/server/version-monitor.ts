@@ -1,10 +1,10 @@
 // The leader looks after the version of the cluster: the lowest version that any member runs, so
 // that nothing is written which one of them does not know.
 //
-//   nobody knows one yet   the lowest of all; if a member cannot be reached, 3.0.0 for the time being
+//   nobody knows one yet   the lowest of all; if a member cannot be reached, 3.0.0 for now
 //   all were reached       raised when all run a newer version
-//   downgrade enabled      lowered to its target, although all still run the newer version; when all
-//                          run the target, the downgrade is over
+//   downgrade enabled      lowered to its target, although all still run the newer version; when
+//                          all run the target, the downgrade is over
 //
 // Each member for itself lets the version of its storage follow: a mark in the database.
 

@@ -14,7 +14,7 @@ import { isAnswered, type Operation, type Value } from "./history.ts";
 /** A key with more configurations than this is not decided by search. */
 const CONFIGURATIONS_MAX = 5_000_000;
 
-/** Why there is no such order, or undefined: a key, with the operations that could not be placed. */
+/** Why there is no such order: a key, with the operations that could not be placed. */
 export interface Violation {
   readonly key: string;
   readonly operations: readonly Operation[];

@@ -1,5 +1,5 @@
-// What clients of the Watch service do wrong, or what goes wrong for them: each gets a clear answer,
-// and nobody else notices.
+// What clients of the Watch service do wrong, or what goes wrong for them: each gets a clear
+// answer, and nobody else notices.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
