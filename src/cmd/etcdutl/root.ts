@@ -35,6 +35,12 @@ const commands: readonly Command<Session>[] = [
     load: async () => (await import("./defrag.ts")).body,
   },
   {
+    name: "doctor",
+    arguments: "<data directory or filename>",
+    short: "Says what is wrong with the data of a stopped member, and what to do",
+    load: async () => (await import("./doctor.ts")).body,
+  },
+  {
     name: "hashkv",
     arguments: "<filename>",
     short: "Prints the checksum of the key history in a file",
