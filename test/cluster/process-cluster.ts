@@ -139,6 +139,11 @@ export class ClusterMember {
     await this.#ended;
   }
 
+  /** When it has ended by itself. */
+  async untilEnded(): Promise<void> {
+    await this.#ended;
+  }
+
   async untilHealthy(deadline: number): Promise<void> {
     const client = new Client({ endpoints: [this.endpoint] });
     try {

@@ -39,15 +39,16 @@ export const BARE_ENVIRONMENT: Readonly<Record<string, string | undefined>> = {
   PATH: process.env["PATH"],
 };
 
-/** A cluster of one, called m1. */
-export function memberFlags(dataDir: string, ports: Ports): string[] {
+/** A cluster of one, called m1; or a member that looks for the others. */
+export function memberFlags(dataDir: string, ports: Ports, discovers = false): string[] {
   const client = `http://127.0.0.1:${ports.client}`;
   const peer = `http://127.0.0.1:${ports.peer}`;
   return [
     ...["--name", "m1", "--data-dir", dataDir],
     ...["--listen-client-urls", client, "--advertise-client-urls", client],
     ...["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer],
-    ...["--initial-cluster", `m1=${peer}`, "--initial-cluster-state", "new"],
+    ...(discovers ? [] : ["--initial-cluster", `m1=${peer}`]),
+    ...["--initial-cluster-state", "new"],
   ];
 }
 
@@ -70,9 +71,10 @@ export class MemberProcess {
     dataDir: string,
     ports: Ports,
     flags: readonly string[] = [],
+    discovers = false,
   ): Promise<MemberProcess> {
     const log = openSync(`${dataDir}.log`, "a");
-    const child = spawn(program, [...memberFlags(dataDir, ports), ...flags], {
+    const child = spawn(program, [...memberFlags(dataDir, ports, discovers), ...flags], {
       stdio: ["ignore", log, log],
       env: BARE_ENVIRONMENT,
     });
