@@ -9,7 +9,7 @@ import { capture, median, runLoad } from "./loads.ts";
 import { type Bench, type Row, ratioRow } from "./run.ts";
 import { type Kind, type Server, startServer } from "./servers.ts";
 
-const PORT = 25190;
+const PORT = 25590;
 const KINDS = ["stock", "ours"] as const satisfies Kind[];
 const STARTS = 3;
 const RANGES = 5;

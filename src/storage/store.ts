@@ -8,8 +8,9 @@ import type { FreelistType, Span } from "./bolt/free-spans.ts";
 import { decodeMeta } from "./bolt/meta.ts";
 import { BoltError, PAGE_SIZE_DEFAULT } from "./bolt/page.ts";
 
-/** What the file grows by beyond what is needed: etcd's AllocSize. */
+/** What the file grows by beyond what is needed: etcd's AllocSize. A smaller one doubles. */
 const GROWTH_BYTES = 16 << 20;
+const SMALL_BYTES = 32 << 10;
 const INITIAL_PAGES = 4;
 
 /** Another process has the database open; one may try again. */
@@ -51,6 +52,10 @@ export class Store {
     const neededBytes = (pageCount + 1) * this.db.pageSize;
     if (neededBytes <= this.#fileSizeBytes) return;
     this.#fileSizeBytes = neededBytes + GROWTH_BYTES;
+    if (neededBytes < GROWTH_BYTES) {
+      this.#fileSizeBytes = SMALL_BYTES;
+      while (this.#fileSizeBytes < neededBytes) this.#fileSizeBytes *= 2;
+    }
     this.file.truncate(this.#fileSizeBytes);
   }
 

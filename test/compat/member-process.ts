@@ -91,7 +91,7 @@ export class MemberProcess {
       try {
         // The port is open before the member is ready: an answer may be long in coming.
         const signal = AbortSignal.timeout(START_TIMEOUT_MS);
-        const answer = await fetch(`http://${this.endpoint}/health`, { signal });
+        const answer = await fetch(`http://${this.endpoint}/health?exclude=NOSPACE`, { signal });
         if (answer.ok) return;
       } catch {
         // Not listening yet.

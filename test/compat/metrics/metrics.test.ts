@@ -41,7 +41,7 @@ function recorded(mode: string): string[] {
 
 for (const mode of ["basic", "extensive"]) {
   test(`every metric of etcd, --metrics ${mode}`, async () => {
-    const flags = ["--metrics", mode];
+    const flags = ["--metrics", mode, "--self-care=off"];
     const member = await MemberProcess.start(OUR_ETCD, join(root, mode), await freePorts(), flags);
     try {
       await use(member);
@@ -72,7 +72,7 @@ async function sizes(endpoint: string): Promise<{ total: number; inUse: number }
 }
 
 test("the sizes grow when it is filled, fall in use by compaction, in total by defragmentation", async () => {
-  const flags = ["--backend-batch-interval", "10ms"];
+  const flags = ["--backend-batch-interval", "10ms", "--self-care=off"];
   const member = await MemberProcess.start(OUR_ETCD, join(root, "sizes"), await freePorts(), flags);
   try {
     const { kv, maintenance } = member.client;
