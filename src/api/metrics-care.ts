@@ -1,6 +1,7 @@
 // Metrics of the account and of self-care: ours, so under our own name. Labels are capped: the
 // largest prefixes two levels deep and the busiest callers, and the sum of all others as "(other)".
 
+import type { Backups } from "../server/care/backups.ts";
 import { usageOf } from "../server/care/usage.ts";
 import type { Member } from "../server/member.ts";
 import { COLUMNS, Column } from "../state/accounting/prefix-tree.ts";
@@ -15,7 +16,9 @@ const OTHER = "(other)";
 
 export function careMetrics(member: Member): Metric[] {
   const { care } = member;
+  const { backups } = care;
   return [
+    ...(backups === undefined ? [] : backupMetrics(backups)),
     ...gauges({
       quorate_prefix_live_bytes: [
         "Bytes of the newest records below a prefix.",
@@ -36,6 +39,19 @@ export function careMetrics(member: Member): Metric[] {
       quorate_self_care_actions_total: ["What self-care did.", care.self.actions],
       quorate_self_care_won_bytes_total: ["Bytes given back by it.", care.self.bytesWon],
     }),
+  ];
+}
+
+function backupMetrics(backups: Backups): Metric[] {
+  return [
+    ...gauges({
+      quorate_backup_age_seconds: [
+        "Since the newest backup that was restored on trial; NaN for none.",
+        () => backups.ageSeconds,
+      ],
+      quorate_backup_size_bytes: ["Its size.", () => backups.lastGoodBytes],
+    }),
+    ...counters({ quorate_backups_total: ["Backups by result.", backups.results] }),
   ];
 }
 

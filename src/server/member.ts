@@ -23,6 +23,7 @@ import type { RpcError } from "../wire/status.ts";
 import { Applier } from "./applier.ts";
 import type { AutoCompactor } from "./auto-compactor.ts";
 import { type Booted, boot } from "./boot.ts";
+import type { TryRestore } from "./care/backups.ts";
 import { Care } from "./care/care.ts";
 import type { ClusterDuties } from "./cluster-duties.ts";
 import { Compactor } from "./compactor.ts";
@@ -67,6 +68,8 @@ export interface MemberParts {
   readonly onFatal: (error: Error) => void;
   /** A batch was answered: what the connections hold can be written. */
   readonly onAnswered: () => void;
+  /** Restores a backup on trial; left out, on this thread. */
+  readonly tryRestore?: TryRestore;
   /** Once, when the first requests can be served. */
   readonly onReady: () => void;
   /** This member was removed from its cluster and has to stop for good. */
@@ -155,7 +158,7 @@ export class Member implements LoopHooks {
     this.#autoCompactor = newAutoCompactor(kit);
     this.watch = newWatchableStore(kit, this.header, () => this.watchFeed.wake());
     this.watchFeed = newWatchFeed(kit, this.watch);
-    this.care = new Care({ ...kit, watch: this.watch });
+    this.care = new Care({ ...kit, watch: this.watch, tryRestore: parts.tryRestore });
     this.leaseClock = newLeaseClock(kit);
     this.#leaseIds = new RequestIds(this.id, this.clock.wallMs());
     this.#spaceAlarm = new SpaceAlarm(kit);
@@ -352,11 +355,11 @@ export class Member implements LoopHooks {
     this.#reads.begin();
   }
 
-  send(ready: Ready): void {
+  send(ready: Pick<Ready, "messages">): void {
     this.#peers.send(ready.messages);
   }
 
-  news(ready: Ready): void {
+  news(ready: Pick<Ready, "softState" | "readStates">): void {
     if (ready.softState !== undefined) {
       const { lead } = ready.softState;
       this.metrics.hasLeader.set(lead === 0n ? 0 : 1);
@@ -380,9 +383,18 @@ export class Member implements LoopHooks {
   }
 
   applied(): void {
+    this.#snapshots.applied(this.backend.appliedIndex, this.#raft.term);
+    this.appliedEarly();
+  }
+
+  /** During a downgrade a snapshot may be recorded at any entry, after the commit of it. */
+  get canApplyEarly(): boolean {
+    return !this.members.downgrade.enabled;
+  }
+
+  appliedEarly(): void {
     this.#reads.applied();
     this.duties.applied();
-    this.#snapshots.applied(this.backend.appliedIndex, this.#raft.term);
     this.watchFeed.applied();
     this.care.applied();
     this.#parts.onAnswered();

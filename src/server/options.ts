@@ -1,6 +1,7 @@
 // What a member needs to know to start: the flags of etcd after they were parsed and checked.
 
 import type { AutoCompaction } from "./auto-compactor.ts";
+import type { BackupOptions } from "./care/backups.ts";
 import type { SelfCareMode } from "./care/self-care.ts";
 import type { JoinedCluster } from "./join.ts";
 
@@ -57,6 +58,8 @@ export interface MemberOptions extends Partial<DutyOptions> {
   readonly autoCompaction?: AutoCompaction | undefined;
   /** What the member does by itself against a full disk. Left out: off. */
   readonly selfCare?: SelfCareMode;
+  /** Backups that the member makes by itself. Left out: none. */
+  readonly backup?: BackupOptions | undefined;
   readonly unsafeNoFsync: boolean;
 
   readonly maxRequestBytes: number;

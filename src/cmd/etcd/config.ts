@@ -1,6 +1,7 @@
 // The configuration of a start, with every option resolved: types instead of texts, milliseconds
 // instead of Go's durations, lists and URLs taken apart. `load-config.ts` makes it and checks it.
 
+import type { BackupOptions } from "../../server/care/backups.ts";
 import type { GateSettings } from "./feature-gates.ts";
 import type { FlagValues } from "./flag-table.ts";
 import type { EtcdUrl } from "./urls.ts";
@@ -50,6 +51,8 @@ export interface EtcdConfig {
   readonly autoCompactionMode: string;
   readonly autoCompactionRetention: string;
   readonly selfCare: "on" | "observe" | "off";
+  /** undefined: no backups. */
+  readonly backup: BackupOptions | undefined;
   readonly unsafeNoFsync: boolean;
 
   readonly maxTxnOps: number;
@@ -244,6 +247,7 @@ function storage(values: FlagValues) {
     autoCompactionMode: values.text("auto-compaction-mode"),
     autoCompactionRetention: values.text("auto-compaction-retention"),
     selfCare: values.text("self-care") as EtcdConfig["selfCare"],
+    backup: backupOf(values),
     unsafeNoFsync: values.truth("unsafe-no-fsync"),
   };
 }
@@ -310,4 +314,14 @@ function operation(values: FlagValues) {
 
 function progressNotifyMs(givenMs: number): number {
   return givenMs > 0 ? Math.max(givenMs, WATCH_PROGRESS_NOTIFY_MIN_MS) : WATCH_PROGRESS_NOTIFY_MS;
+}
+
+function backupOf(values: FlagValues): BackupOptions | undefined {
+  const directory = values.text("backup-dir");
+  if (directory === "") return undefined;
+  return {
+    directory,
+    intervalMs: Math.max(1000, values.ms("backup-interval")),
+    keepCount: Math.max(1, values.number("backup-keep")),
+  };
 }

@@ -37,6 +37,7 @@ export function memberOptions(
     compactionSleepMs: config.compactionSleepMs,
     autoCompaction: autoCompaction(config.autoCompactionMode, config.autoCompactionRetention),
     selfCare: config.selfCare,
+    backup: config.backup,
     unsafeNoFsync: config.unsafeNoFsync,
     maxRequestBytes: config.maxRequestBytes,
     maxTxnOps: config.maxTxnOps,

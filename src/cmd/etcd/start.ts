@@ -31,6 +31,7 @@ import { type Prepared, prepareStart } from "./prepare-start.ts";
 import { processFacts, processMetrics } from "./process-facts.ts";
 import { runtimeName } from "./product-version.ts";
 import { logListening, logStart } from "./start-log.ts";
+import { tryRestore } from "./trial-restore.ts";
 import { type EtcdUrl, isSecure } from "./urls.ts";
 
 /** What etcd allows for the envelope of the largest request. */
@@ -105,6 +106,7 @@ export class Running {
       world: { clock, disk, random: new NodeRandom(), network },
       log,
       options: memberOptions(loaded, prepared),
+      tryRestore,
       onFatal: (error) => this.#die(error),
       onAnswered: () => {
         for (const server of this.#servers) server.flush();

@@ -7,7 +7,7 @@
 //   under pressure  (file above the first watermark) it looks up to ten times a second
 
 import type { Logger } from "../../base/log.ts";
-import type { Clock, Timer } from "../../io/io.ts";
+import type { Clock, Disk, Timer } from "../../io/io.ts";
 import type { Network, PeerAnswer, PeerRequest } from "../../io/network.ts";
 import type { Raft } from "../../raft/raft.ts";
 import { COLUMNS, Column, PREFIX_NODES_MAX } from "../../state/accounting/prefix-tree.ts";
@@ -17,12 +17,14 @@ import type { Backend } from "../../storage/backend.ts";
 import { AlarmType } from "../../wire/messages/rpc-maintenance.ts";
 import type { MemberOptions } from "../options.ts";
 import type { Proposals } from "../proposals.ts";
+import { Backups, type TryRestore } from "./backups.ts";
 import { Growth, NOTE_INTERVAL_MS, type Note } from "./growth.ts";
 import { KeySurvey } from "./key-survey.ts";
 import { answerNeeds, askNeeds, NEEDED_REVISION_PATH } from "./peer-needs.ts";
 import { FIRST_WATERMARK, type Figures, HISTORY_WINDOW_MS } from "./policy.ts";
 import { RecentReaders } from "./recent-readers.ts";
 import { SelfCare } from "./self-care.ts";
+import { tryRestoreHere } from "./trial-restore.ts";
 import { isTurnOf } from "./turns.ts";
 import { Writers } from "./writers.ts";
 
@@ -45,6 +47,9 @@ export interface CareParts {
   readonly proposals: Pick<Proposals, "propose">;
   readonly memberId: bigint;
   readonly options: MemberOptions;
+  readonly disk: Disk;
+  readonly clusterId: bigint;
+  readonly tryRestore: TryRestore | undefined;
 }
 
 export class Care {
@@ -52,6 +57,8 @@ export class Care {
   readonly readers: RecentReaders = new RecentReaders();
   readonly growth: Growth = new Growth();
   readonly self: SelfCare;
+  /** undefined: none are made. */
+  readonly backups: Backups | undefined;
   readonly #parts: CareParts;
   readonly #startedMs: number;
   /** Revisions of the last minutes, oldest first. */
@@ -70,6 +77,7 @@ export class Care {
     this.#parts = parts;
     this.#startedMs = parts.clock.monotonicMs();
     this.#pressureBytes = FIRST_WATERMARK * parts.state.quota.quotaBytes;
+    this.backups = newBackups(parts);
     const mode = parts.options.selfCare ?? "off";
     this.self = new SelfCare({
       ...{ ...parts, mode, figures: (copyOverhead) => this.#figures(copyOverhead) },
@@ -79,12 +87,14 @@ export class Care {
 
   start(): void {
     this.#look();
+    this.backups?.start();
   }
 
   stop(): void {
     this.#isStopped = true;
     this.#timer?.cancel();
     this.self.stop();
+    this.backups?.stop();
   }
 
   get uptimeMs(): number {
@@ -210,4 +220,15 @@ export class Care {
       this.#createsBefore[node] = creates;
     }
   }
+}
+
+function newBackups(parts: CareParts): Backups | undefined {
+  const { state, disk, options } = parts;
+  if (options.backup === undefined) return undefined;
+  return new Backups({
+    ...parts,
+    revision: () => state.mvcc.currentRevision,
+    options: options.backup,
+    tryRestore: parts.tryRestore ?? ((path, done) => done(tryRestoreHere(disk, path))),
+  });
 }
