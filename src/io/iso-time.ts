@@ -4,3 +4,8 @@
 export function isoTime(wallMs: number): string {
   return new Date(wallMs).toISOString();
 }
+
+/** The other way; NaN when it is none. */
+export function unixMsOfIso(text: string): number {
+  return Date.parse(text);
+}

@@ -1,5 +1,5 @@
-// Restores a backup as an operator would, with `etcdutl snapshot restore` and `etcdutl doctor`, in a
-// process of its own at low priority: the member's thread has nothing to do with it.
+// Restores a backup as an operator would, with `etcdutl snapshot restore` and `etcdutl doctor`, in
+// a process of its own at low priority: the member's thread has nothing to do with it.
 
 import { execFile } from "node:child_process";
 import { rmSync } from "node:fs";

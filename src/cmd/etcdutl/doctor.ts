@@ -49,10 +49,15 @@ function view({ path, report, database }: Examination): View {
       ...report.found.map(foundLine),
       `${path}: ${verdict}\n`,
     ],
-    json: () => [
-      `${JSON.stringify({ path, healthy: !report.isBad, found: report.found, good: report.good, database: database === undefined ? null : { ...database, directories } })}\n`,
-    ],
+    json: () => [`${jsonText(path, report, database)}\n`],
   };
+}
+
+function jsonText(path: string, report: Report, database: DatabaseLook | undefined): string {
+  const { found, good, isBad } = report;
+  const directories = database?.directories.slice(0, DIRECTORIES_MAX);
+  const look = database === undefined ? null : { ...database, directories };
+  return JSON.stringify({ path, healthy: !isBad, found, good, database: look });
 }
 
 async function examineFile(

@@ -1,5 +1,5 @@
-// The write-ahead log and the .snap files of a data directory, read without a lock, and whether they
-// belong to the database beside them.
+// The write-ahead log and the .snap files of a data directory, read without a lock, and whether
+// they belong to the database beside them.
 
 import type { Disk } from "../../io/io.ts";
 import { memberPaths } from "../../storage/data-dir.ts";

@@ -14,6 +14,7 @@ import { humanSize } from "../../base/human-size.ts";
 import type { Logger } from "../../base/log.ts";
 import { Counter, Family } from "../../base/metrics.ts";
 import type { Clock, Disk, File, Timer } from "../../io/io.ts";
+import { isoTime, unixMsOfIso } from "../../io/iso-time.ts";
 import type { Backend } from "../../storage/backend.ts";
 import type { BackendSnapshot } from "../../storage/backend-snapshot.ts";
 
@@ -284,12 +285,12 @@ function attempt(task: () => void): string | null {
 
 /** As 20261121T151147Z: sorts by time. */
 function timeText(unixMs: number): string {
-  return new Date(unixMs).toISOString().replace(/[-:]|\.\d+/g, "");
+  return isoTime(unixMs).replace(/[-:]|\.\d+/g, "");
 }
 
 function unixMsOf(name: string, prefix: string): number | undefined {
   const [, year, month, day, hour, minute, second] =
     /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z/.exec(name.slice(prefix.length)) ?? [];
   if (second === undefined) return undefined;
-  return Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+  return unixMsOfIso(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
 }
