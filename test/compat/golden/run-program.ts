@@ -1,6 +1,6 @@
 // One command of a transcript: the program, its environment and its input, and the answer in lines.
 
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import type { Normaliser } from "./normalise.ts";
 import { protobufLines } from "./protobuf-text.ts";
 import { isRule } from "./tables.ts";
@@ -22,6 +22,9 @@ export interface Setting {
 }
 
 const TIMEOUT_SECONDS = 40;
+/** A program that goes on: until it is there; until what was done has arrived. */
+const SETTLE_MS = 1500;
+const ARRIVE_MS = 400;
 const LEFT_BEHIND_MS = 5000;
 
 export async function runProgram(
@@ -48,9 +51,34 @@ export async function runProgram(
     directory: setting.directory,
     input: inputOf(step, normaliser),
     timeoutMs: Number(option(step, "timeout") ?? TIMEOUT_SECONDS) * 1000,
+    signal: option(step, "signal"),
+    meanwhile: async () => {
+      for (const other of meanwhileOf(step)) {
+        await runProgram(other, programs, setting, normaliser);
+        await sleep(ARRIVE_MS);
+      }
+    },
   });
   await hooks.beforeLines?.();
   return answerOf(result, step, words.includes("protobuf"), normaliser);
+}
+
+/** `during: etcdctl put a 1`, or `during: txn put a 1; del b`. */
+function meanwhileOf(step: Step): Step[] {
+  return step.input
+    .filter((line) => line.startsWith("during: "))
+    .map((line) => {
+      const text = line.slice("during: ".length);
+      const operations = /^txn (.*)$/.exec(text)?.[1]?.split("; ") ?? [];
+      const stdin = ["stdin:", "|", ...operations.map((one) => `| ${one}`), "|", "|"];
+      const isTxn = operations.length > 0;
+      const command = isTxn ? "etcdctl txn" : text;
+      return { kind: "step", number: "", command, input: isTxn ? stdin : [], answer: [] };
+    });
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** The value of a line such as `timeout: 5`. */
@@ -95,6 +123,9 @@ interface Execution {
   readonly directory: string;
   readonly input: Buffer;
   readonly timeoutMs: number;
+  /** What ends it, after `meanwhile`; until then its input stays open. */
+  readonly signal: string | undefined;
+  readonly meanwhile: () => Promise<void>;
 }
 
 function execute(options: Execution): Promise<Result> {
@@ -108,7 +139,12 @@ function execute(options: Execution): Promise<Result> {
     child.stderr.on("data", (bytes: Buffer) => err.push(bytes));
     // A program that does not read its input closes the pipe; that is its right.
     child.stdin.on("error", () => {});
-    child.stdin.end(options.input);
+    let interrupted: Promise<void> | undefined;
+    if (options.signal === undefined) child.stdin.end(options.input);
+    else {
+      child.stdin.write(options.input);
+      interrupted = interrupt(child, options);
+    }
     child.on("error", reject);
     // Its pipes may be held open by a process that it left behind.
     child.on("exit", () => {
@@ -120,9 +156,18 @@ function execute(options: Execution): Promise<Result> {
     child.on("close", (code, signal) => {
       clearTimeout(timer);
       const exit = signal === null ? String(code) : `killed by ${signal}`;
-      resolve({ stdout: Buffer.concat(out), stderr: Buffer.concat(err), exit });
+      const result = { stdout: Buffer.concat(out), stderr: Buffer.concat(err), exit };
+      // What is done meanwhile is done, even if the program has ended before.
+      Promise.resolve(interrupted).then(() => resolve(result), reject);
     });
   });
+}
+
+async function interrupt(child: ChildProcess, options: Execution): Promise<void> {
+  await sleep(SETTLE_MS);
+  await options.meanwhile();
+  await sleep(ARRIVE_MS);
+  child.kill(options.signal as NodeJS.Signals);
 }
 
 function answerOf(result: Result, step: Step, protobuf: boolean, normaliser: Normaliser): string[] {

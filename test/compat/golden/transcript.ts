@@ -9,6 +9,8 @@
 //     $ etcdctl put foo new --prev-kv               or: $ POST /v3/kv/put, then "> " lines
 //     stdin:                                        and other lines of the input
 //     | text
+//     during: etcdctl put w1 a                      done while the program runs …
+//     signal: SIGINT                                … which then gets this
 //     stdout:                                       from here on: the answer
 //     | OK
 //     stderr:
