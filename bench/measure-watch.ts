@@ -6,7 +6,7 @@ import { type Bench, type Row, ratioRow } from "./run.ts";
 import { put } from "./scenarios.ts";
 import { type Server, startServer } from "./servers.ts";
 
-const PORT = 25190;
+const PORT = 25390;
 const REVISIONS = 500_000;
 const SECONDS = 5;
 const IDLE = 100_000;
