@@ -77,7 +77,7 @@ export function examineDatabase(store: Store, path: string, report: Report): Dat
     const name = alarm === 1 ? "NOSPACE" : "CORRUPT";
     const advice =
       alarm === 1 ? "etcdctl recover" : "find the member that differs: etcdctl endpoint hashkv";
-    report.bad(path, `alarm ${name} of member ${memberID.toString(16)}`, advice);
+    report.note(path, `alarm ${name} of member ${memberID.toString(16)}`, advice);
   });
   const { sizeBytes, freeBytes } = store.db;
   const look = {
