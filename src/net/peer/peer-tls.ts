@@ -26,6 +26,7 @@ export class PeerTls {
   readonly #server: Server;
   /** Of the sockets below TLS: who is gone has no address any more. */
   readonly #addresses = new WeakMap<Socket, string>();
+  readonly #guarded = new WeakSet<Socket>();
   #onSecure: (socket: TLSSocket) => void = () => {};
 
   /** @throws Error when files are missing or are no certificate and key */
@@ -89,7 +90,10 @@ export class PeerTls {
     }
   }
 
+  /** The same for one that somebody else dials and may use for several requests. */
   guard(socket: Socket): void {
+    if (this.#guarded.has(socket)) return;
+    this.#guarded.add(socket);
     const secured = socket as TLSSocket;
     secured.once("secureConnect", () => {
       const error = this.checkServer(secured);
