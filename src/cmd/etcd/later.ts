@@ -11,7 +11,6 @@ import { FLAGS, type FlagValues } from "./flag-table.ts";
  */
 const FIXED_GATES: Readonly<Partial<Record<FeatureGate, string>>> = {
   PriorityRequest: "it comes later",
-  SetMemberLocalAddr: "connections between members come with clusters",
   StopGRPCServiceOnDefrag: "it comes later",
 };
 

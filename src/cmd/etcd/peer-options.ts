@@ -1,21 +1,26 @@
 // The part of the configuration that the transport between members needs.
 
+import { isIP } from "node:net";
 import { join } from "node:path";
 import type { Logger } from "../../base/log.ts";
 import type { Clock } from "../../io/io.ts";
 import type { PeerTls } from "../../net/peer/peer-tls.ts";
 import type { PeerTransportOptions } from "../../net/peer/transport.ts";
 import type { EtcdConfig } from "./config.ts";
+import { gateEnabled } from "./feature-gates.ts";
 
 /** To a connection: a second, and an election, as etcd's peerDialTimeout. */
 const DIAL_MS = 1000;
+
+/** Loopback, or any address. */
+const UNSUITABLE = /^(?:127\..*|0\.0\.0\.0|::1?)$/;
 
 /** @throws Error (rejects) when the files of certificates cannot be used */
 export async function peerTransportOptions(
   config: EtcdConfig,
   clock: Clock,
   log: Logger,
-): Promise<Pick<PeerTransportOptions, "timeouts" | "tls">> {
+): Promise<Pick<PeerTransportOptions, "timeouts" | "tls" | "localAddress">> {
   return {
     timeouts: {
       dialMs: DIAL_MS + config.electionMs,
@@ -23,7 +28,29 @@ export async function peerTransportOptions(
       writeMs: config.raftWriteTimeoutMs,
     },
     tls: await peerTls(config, clock, log),
+    localAddress: localAddress(config, log),
   };
+}
+
+/**
+ * Feature gate SetMemberLocalAddr: the first advertised address that is one, so that on a machine
+ * with several the others see the one that they know.
+ */
+export function localAddress(
+  { featureGates, advertisePeerUrls }: Pick<EtcdConfig, "featureGates" | "advertisePeerUrls">,
+  log: Logger,
+): string | undefined {
+  if (!gateEnabled(featureGates, "SetMemberLocalAddr")) return undefined;
+  const told = { "advertise-peer-urls": advertisePeerUrls.map((url) => url.text) };
+  log.info("searching for a suitable member local address in AdvertisePeerURLs", told);
+  const suitable = advertisePeerUrls.find(
+    ({ hostname }) => isIP(hostname) !== 0 && !UNSUITABLE.test(hostname),
+  );
+  if (suitable === undefined) {
+    const text = "unable to set a member local address due to lack of suitable local addresses";
+    log.warn(text, told);
+  } else log.info("setting member local address", { LocalAddr: suitable.hostname });
+  return suitable?.hostname;
 }
 
 async function peerTls(

@@ -28,11 +28,20 @@ export function peerAddress(url: string): PeerAddress {
   return { isSecure, path, host, port, text, authority: path === null ? text : "localhost" };
 }
 
+/** How connections to others are made. */
+export interface DialOptions {
+  readonly tls: PeerTls | undefined;
+  /** The own address that others are to see; undefined: as the system chooses. */
+  readonly localAddress: string | undefined;
+}
+
 /** `onReady` once, when bytes can be sent. Errors come as the socket's "error". */
-export function dial(address: PeerAddress, tls: PeerTls | undefined, onReady: () => void): Socket {
+export function dial(address: PeerAddress, options: DialOptions, onReady: () => void): Socket {
   const { host, port, path } = address;
+  const { tls, localAddress } = options;
   const common = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEPALIVE_MS };
-  const where = path === null ? { host, port } : { path };
+  const from = localAddress === undefined ? {} : { localAddress };
+  const where = path === null ? { host, port, ...from } : { path };
   if (!address.isSecure) return connect({ ...common, ...where }, onReady);
   const socket = nodeTls().connect({ ...common, ...where, ...tls?.clientOptions(host) }, () => {
     const error = tls?.checkServer(socket) ?? null;

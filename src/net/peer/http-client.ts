@@ -4,7 +4,7 @@
 import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from "node:http";
 import type { PeerAnswer } from "../../io/network.ts";
 import { nodeHttp, nodeHttps } from "../lazy-node.ts";
-import { peerAddress } from "./dial.ts";
+import { type DialOptions, peerAddress } from "./dial.ts";
 import { networkErrorText } from "./go-error.ts";
 import type { PeerTls } from "./peer-tls.ts";
 
@@ -28,13 +28,15 @@ export interface HttpCall {
 
 export type Answered = (answer: PeerAnswer | Error) => void;
 
-export class HttpClient {
+export class HttpClient implements DialOptions {
   readonly tls: PeerTls | undefined;
+  readonly localAddress: string | undefined;
   #plainAgent: Agent | null = null;
   #secureAgent: Agent | null = null;
 
-  constructor(tls: PeerTls | undefined) {
+  constructor({ tls, localAddress }: DialOptions) {
     this.tls = tls;
+    this.localAddress = localAddress;
   }
 
   /** `done` once. Returns what cancels the call, without a word to `done`. */
@@ -49,7 +51,7 @@ export class HttpClient {
     const address = peerAddress(call.url);
     const where =
       address.path === null
-        ? { host: address.host, port: address.port }
+        ? { host: address.host, port: address.port, ...this.#from() }
         : { socketPath: address.path, headers: { Host: address.authority } };
     const options: RequestOptions = {
       ...where,
@@ -68,6 +70,10 @@ export class HttpClient {
       });
     }
     return request;
+  }
+
+  #from(): { localAddress?: string } {
+    return this.localAddress === undefined ? {} : { localAddress: this.localAddress };
   }
 
   close(): void {

@@ -141,7 +141,7 @@ class Attempt {
   start(): void {
     const { context } = this.#parts;
     const address = peerAddress(this.#url);
-    const socket = dial(address, context.client.tls, () => {
+    const socket = dial(address, context.client, () => {
       socket.setTimeout(context.timeouts.readMs);
       socket.write(this.#request(address.authority), "latin1");
     });

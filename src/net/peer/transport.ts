@@ -41,6 +41,8 @@ export interface PeerTransportOptions {
   readonly timeouts?: Partial<PeerTimeouts>;
   /** Needed for https:// and unixs:// URLs. */
   readonly tls?: PeerTls | undefined;
+  /** Connections to others come from this address. */
+  readonly localAddress?: string | undefined;
 }
 
 export class PeerTransport implements Network, PeerDirectory {
@@ -62,7 +64,7 @@ export class PeerTransport implements Network, PeerDirectory {
     this.#options = options;
     this.#timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
     this.#tls = options.tls;
-    this.#client = new HttpClient(this.#tls);
+    this.#client = new HttpClient({ tls: this.#tls, localAddress: options.localAddress });
   }
 
   // ── Network ──
