@@ -1,5 +1,5 @@
-// Carries out scheduled compactions: a slice of the key index, or a batch of records and a commit,
-// then a pause, so that requests hardly notice. What is to be done is decided in `state/`.
+// Carries out scheduled compactions: slices of the key index, or of records, and after a batch of
+// these a commit and a pause, so that requests hardly notice. What is to be done: see `state/`.
 
 import { durationText } from "../base/duration-text.ts";
 import type { Logger } from "../base/log.ts";
@@ -78,6 +78,10 @@ export class Compactor {
         return;
       case "index":
         this.metrics.indexPauseMs.observe(tookMs);
+        this.#clock.endOfTurn(this.#step);
+        return;
+      case "records":
+        this.metrics.pauseMs.observe(tookMs);
         this.#clock.endOfTurn(this.#step);
         return;
       case "batch":

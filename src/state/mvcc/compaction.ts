@@ -18,6 +18,8 @@ import type { Mvcc } from "./mvcc.ts";
 
 /** Keys of the index per step: about a millisecond. */
 const INDEX_STEP_KEYS = 4096;
+/** Records per step: half a millisecond. A batch between two commits is of several steps. */
+const RECORD_STEP_MAX = 200;
 const slotScratch = new Uint32Array(INDEX_STEP_KEYS);
 
 export class CompactionJob {
@@ -36,6 +38,8 @@ export class CompactionJob {
   /** Where the pass over records goes on. */
   fromMain = 0;
   fromSub = 0;
+  /** Records of the batch so far. */
+  batchCount = 0;
   readonly #waiting: (() => void)[] = [];
 
   constructor(revision: number, previous: number, storesHash: boolean) {
@@ -57,10 +61,10 @@ export class CompactionJob {
 }
 
 /**
- * idle: nothing to do; blocked: readers hold their revisions, try later; index: more can follow at
- * once; batch: records were deleted, commit and pause before the next; finished: a job has ended.
+ * idle: nothing to do; blocked: readers hold their revisions, try later; index, records: more can
+ * follow at once; batch: commit and pause before the next; finished: a job has ended.
  */
-export type CompactionStep = "idle" | "blocked" | "index" | "batch" | "finished";
+export type CompactionStep = "idle" | "blocked" | "index" | "records" | "batch" | "finished";
 
 export class Compaction {
   readonly #mvcc: Mvcc;
@@ -111,7 +115,11 @@ export class Compaction {
       this.#compactIndex(job, job.fromKey);
       return "index";
     }
-    if (!this.#compactRecords(job)) return "batch";
+    if (!this.#compactRecords(job)) {
+      if (job.batchCount < this.#batchLimit) return "records";
+      job.batchCount = 0;
+      return "batch";
+    }
     this.#mvcc.records.put(Bucket.meta, MetaKey.finishedCompactRev, revisionBytes(job.revision, 0));
     if (job.storesHash) this.#hashes.store(job.hasher!.result());
     this.#jobs.shift();
@@ -146,12 +154,13 @@ export class Compaction {
     space.compacted(index.findText(key), key, tombstone, end - start);
   }
 
-  /** One batch; true when it was the last. A full batch is never the last. */
+  /** One step; true when it was the last. A full step is never the last. */
   #compactRecords(job: CompactionJob): boolean {
     const kept = job.kept!;
     const hasher = job.hasher!;
     const { records } = this.#mvcc;
     const doomed: { main: number; sub: number; tombstone: boolean }[] = [];
+    const limit = Math.min(RECORD_STEP_MAX, this.#batchLimit - job.batchCount);
     let count = 0;
     records.scanRecords(job.fromMain, job.fromSub, (main, sub, tombstone, bytes, start, end) => {
       if (main > job.revision) return false;
@@ -163,11 +172,12 @@ export class Compaction {
       }
       job.fromMain = main;
       job.fromSub = sub + 1;
-      return ++count < this.#batchLimit;
+      return ++count < limit;
     });
     for (const { main, sub, tombstone } of doomed) records.deleteRecord(main, sub, tombstone);
     job.deletedCount += doomed.length;
     this.deletedTotal += doomed.length;
-    return count < this.#batchLimit;
+    job.batchCount += count;
+    return count < limit;
   }
 }
