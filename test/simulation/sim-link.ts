@@ -48,17 +48,30 @@ export class SimLink {
     return this.port.fabric.port(target)?.handlers?.memberId === this.memberId;
   }
 
+  /** Whoever dials the members that have removed it is told so. */
+  get #isRemovedThere(): boolean {
+    const { fabric, machine, handlers } = this.port;
+    if (handlers === undefined || !this.#isThere) return false;
+    const { target } = this;
+    const other = fabric.port(target!)?.handlers;
+    return other?.isRemoved(handlers.memberId) === true && fabric.passes(target!, machine);
+  }
+
   /** Something has changed in the network: this end will notice. */
   refresh(): void {
     if (!this.#isPeer || this.#isChecking) return;
     const isUp = this.activeSinceMs !== undefined;
-    if (isUp === this.#isThere) return;
+    if (isUp === this.#isThere && !this.#isRemovedThere) return;
     this.#isChecking = true;
     const { fabric, clock } = this.port;
     const isRefused = isUp && !this.#isListening;
     const [low, high] = isUp ? SILENCE_MS : REDIAL_MS;
     clock.after(isRefused ? 1 : fabric.random.between(low, high), () => {
       this.#isChecking = false;
+      if (this.#isRemovedThere) {
+        this.port.handlers?.removed();
+        return;
+      }
       if (this.#isThere) this.activeSinceMs ??= clock.monotonicMs();
       else if (isUp) this.#broken();
       this.refresh();

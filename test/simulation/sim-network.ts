@@ -194,6 +194,8 @@ export class SimNetwork implements Network {
 
   removePeer(id: bigint): void {
     this.#links.delete(id);
+    // Its streams end; when it dials again it hears why.
+    this.fabric.listening();
   }
 
   send(messages: readonly Message[]): void {

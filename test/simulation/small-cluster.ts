@@ -90,8 +90,11 @@ export class SmallCluster {
 
   start(at: number, options: Partial<MemberOptions> = {}): Member {
     const numbers = Array.from({ length: this.#size }, (_, index) => index + 1);
+    const machine = this.world.machine(BigInt(at));
+    // Garbage in the middle of a write is damage, which stops the start on purpose.
+    machine.disk.fates = ["kept", "lost", "torn"];
     const member: Member = new Member({
-      world: this.world.machine(BigInt(at)).start(),
+      world: machine.start(),
       log: this.log,
       options: {
         ...OPTIONS,

@@ -56,7 +56,11 @@ function awaitRemoved(cluster: SimCluster): void {
     if (members === undefined) return [];
     return cluster.upNodes.filter(({ memberId }) => members.isRemoved(memberId!));
   };
-  const isSettled = (): boolean => cluster.leader !== undefined && strangers().length === 0;
+  const hasLeader = (): boolean => cluster.leader !== undefined;
+  require(cluster.runUntil(hasLeader, RECOVERY_LIMIT_MS), "a majority goes on", () => {
+    return "nobody leads";
+  });
+  const isSettled = (): boolean => hasLeader() && strangers().length === 0;
   require(cluster.runUntil(isSettled, RECOVERY_LIMIT_MS), "the removed stop for good", () =>
     strangers()
       .map(({ number }) => `m${number} goes on`)

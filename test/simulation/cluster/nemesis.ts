@@ -32,9 +32,11 @@ export class Nemesis {
   constructor(cluster: SimCluster) {
     this.#cluster = cluster;
     this.#random = cluster.world.random.fork("nemesis");
-    // These are traits of the network, or of a disk from the start.
-    const traits: readonly FaultKind[] = ["loss", "double", "reorder", "snapshotCut"];
-    this.#kinds = [...cluster.plan.faults].filter((kind) => !traits.includes(kind));
+    // These are traits of the network. And who loses members for good while members change may
+    // lose the quorum: that is no fault of ours.
+    const not: FaultKind[] = ["loss", "double", "reorder", "snapshotCut"];
+    if (cluster.plan.operations.includes("members")) not.push("bitRot");
+    this.#kinds = [...cluster.plan.faults].filter((kind) => !not.includes(kind));
     if (this.#kinds.length > 0) this.#plan();
   }
 
