@@ -47,11 +47,11 @@ export async function tryFlags(
 async function otherFlags(directory: string, given: readonly string[]): Promise<string[]> {
   const ports = await freePorts();
   const client = `http://127.0.0.1:${ports.client}`;
-  const valueOf = (name: string): string | undefined =>
+  const valueGiven = (name: string): string | undefined =>
     given.find((flag) => flag.startsWith(`--${name}=`))?.slice(name.length + 3);
   const ownPeer = `http://127.0.0.1:${ports.peer}`;
-  const clustered = valueOf("initial-cluster")?.split("=")[1];
-  const peer = valueOf("initial-advertise-peer-urls") ?? clustered ?? ownPeer;
+  const clustered = valueGiven("initial-cluster")?.split("=")[1];
+  const peer = valueGiven("initial-advertise-peer-urls") ?? clustered ?? ownPeer;
   const all: Record<string, string> = {
     name: "m1",
     "data-dir": join(directory, "data"),
@@ -61,7 +61,7 @@ async function otherFlags(directory: string, given: readonly string[]): Promise<
     "initial-advertise-peer-urls": peer,
     "initial-cluster": `m1=${peer}`,
   };
-  const others = Object.entries(all).filter(([name]) => valueOf(name) === undefined);
+  const others = Object.entries(all).filter(([name]) => valueGiven(name) === undefined);
   return others.map(([name, value]) => `--${name}=${value}`);
 }
 
