@@ -147,10 +147,16 @@ export class HttpOutput implements GatewayOutput {
   }
 
   #finish(json: string): void {
-    // Without a body Node leaves the length out, which here is that of the GET.
-    if (this.#request.method === "HEAD") {
-      this.#response.setHeader("Content-Length", Buffer.byteLength(json));
+    const response = this.#response;
+    // Without a body Node leaves the length out, which here is that of the GET; and it names the
+    // end of the connection before the length, where Go does it the other way.
+    if (this.#request.method === "HEAD" || !response.shouldKeepAlive) {
+      response.setHeader("Date", new Date().toUTCString());
+      response.setHeader("Content-Length", Buffer.byteLength(json));
+      const connection = response.getHeader("Connection");
+      response.removeHeader("Connection");
+      if (!response.shouldKeepAlive) response.setHeader("Connection", connection ?? "close");
     }
-    this.#response.end(json);
+    response.end(json);
   }
 }

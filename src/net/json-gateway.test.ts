@@ -267,12 +267,15 @@ function response(status: string, headers: readonly string[], body: string): str
 
 const JSON_TYPE = "Content-Type: application/json";
 const METADATA = "Grpc-Metadata-Content-Type: application/grpc";
-const TAIL = ["Date: now", "Connection: close"];
-const CHUNKED = [...TAIL, "Transfer-Encoding: chunked"];
+const CHUNKED = ["Date: now", "Connection: close", "Transfer-Encoding: chunked"];
+
+/** Of an answer of known length, in Go's order. */
+function tail(sizeBytes: number): string[] {
+  return ["Date: now", `Content-Length: ${sizeBytes}`, "Connection: close"];
+}
 
 function failure(status: string, json: string, more: readonly string[] = []): string {
-  const length = `Content-Length: ${Buffer.byteLength(json)}`;
-  return response(status, [JSON_TYPE, ...more, ...TAIL, length], json);
+  return response(status, [JSON_TYPE, ...more, ...tail(Buffer.byteLength(json))], json);
 }
 
 /** Chunks of HTTP/1.1, then the end. */
@@ -304,11 +307,7 @@ test("a unary answer, header by header", async () => {
   const expected = `{"header":${HEADER_JSON}}`;
   assert.equal(
     await roundTrip("POST /v3/kv/put", body),
-    response(
-      "200 OK",
-      [JSON_TYPE, METADATA, ...TAIL, `Content-Length: ${expected.length}`],
-      expected,
-    ),
+    response("200 OK", [JSON_TYPE, METADATA, ...tail(expected.length)], expected),
   );
   assert.equal(Buffer.from(lastPut!.value).toString(), "bar");
   assert.equal(lastPut!.lease, -5n);

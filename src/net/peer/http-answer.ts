@@ -14,6 +14,8 @@ export function sendAnswer(response: ServerResponse, answer: PeerAnswer): void {
     response.end();
     return;
   }
+  // Named here so that it comes before the length, as Go's does.
+  response.setHeader("Date", new Date().toUTCString());
   response.setHeader("Content-Length", answer.body.length);
   response.end(answer.body);
 }
