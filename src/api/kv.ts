@@ -2,6 +2,7 @@
 // read buffer and write their answers in place; one small object per request remembers the call
 // while it waits. Everything else takes the generated codecs.
 
+import { latin1 } from "../base/latin1.ts";
 import { WriteKind } from "../server/care/writers.ts";
 import type { Member } from "../server/member.ts";
 import type { Waiter } from "../server/proposals.ts";
@@ -86,7 +87,7 @@ export class KvService {
     const { writers } = member.care;
     writers.note(call.origin, WriteKind.Put, end - start, member.nowMs);
     const cost = putCostOf(put.keyEnd - put.keyStart, put.valueEnd - put.valueStart);
-    const refusal = error ?? member.refuseOverQuota(cost);
+    const refusal = error ?? member.refuseOverQuota(cost) ?? this.#refuseByPrefix(bytes, put);
     if (refusal !== null) {
       writers.refused(call.origin);
       call.fail(refusal);
@@ -95,6 +96,13 @@ export class KvService {
     const answer = new PutAnswer(member, call, end - start);
     member.propose(RequestField.Put, bytes, start, end, answer);
   };
+
+  #refuseByPrefix(bytes: Uint8Array, put: PutView): RpcError | null {
+    const { care, nowMs } = this.#member;
+    if (care.quotas === undefined) return null;
+    const key = latin1(bytes, put.keyStart, put.keyEnd);
+    return care.quotas.refusePut(key, put.valueEnd - put.valueStart, nowMs);
+  }
 
   readonly #handleRange = (
     call: UnaryCall,
@@ -168,7 +176,7 @@ export class KvService {
     if (error !== null) {
       call.fail(error);
     } else if (!isReadOnly(request)) {
-      this.#proposeTxn(call, bytes, start, end);
+      this.#proposeTxn(call, request, bytes, start, end);
     } else if (isSerializable(request) || this.#member.isReadReady) {
       readTxn(this.#member, call, bytes, start, end);
     } else {
@@ -180,11 +188,20 @@ export class KvService {
     }
   };
 
-  #proposeTxn(call: UnaryCall, bytes: Uint8Array, start: number, end: number): void {
+  #proposeTxn(
+    call: UnaryCall,
+    request: TxnRequest,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
     const member = this.#member;
-    const { writers } = member.care;
+    const { writers, quotas } = member.care;
     writers.note(call.origin, WriteKind.Txn, end - start, member.nowMs);
-    const refusal = member.refuseOverQuota(txnCostBytes(bytes, start, end));
+    const refusal =
+      member.refuseOverQuota(txnCostBytes(bytes, start, end)) ??
+      quotas?.refuseTxn(request, member.nowMs) ??
+      null;
     if (refusal !== null) {
       writers.refused(call.origin);
       call.fail(refusal);

@@ -90,6 +90,7 @@ export function boot(parts: BootParts): Booted {
     records: backend,
     log,
     quotaBytes: options.quotaBackendBytes,
+    pinnedPrefixes: (options.prefixQuotas ?? []).map(({ prefix }) => prefix),
     minLeaseTtl: minLeaseTtlSeconds(options),
     maxLearners: options.maxLearners,
     compactionBatchLimit: options.compactionBatchLimit,

@@ -43,6 +43,8 @@ export interface StateOptions {
   /** Does somebody on this member wait for the answer to this request? */
   readonly isAwaited: (idHigh: number, idLow48: number) => boolean;
   readonly onChanges: ChangesHook;
+  /** Prefixes whose account is always kept apart. */
+  readonly pinnedPrefixes?: readonly string[];
 }
 
 /** What raft says its configuration is after a change. */
@@ -91,6 +93,7 @@ export class State {
       leases: this.leases,
       index: new KeyIndex(options.hashSeed),
       onChanges: options.onChanges,
+      pinnedPrefixes: options.pinnedPrefixes ?? [],
     });
     this.compaction = new Compaction(this.mvcc, this.hashes, options.compactionBatchLimit);
     this.members = new Members(records, options);

@@ -2,8 +2,10 @@
 // instead of Go's durations, lists and URLs taken apart. `load-config.ts` makes it and checks it.
 
 import type { BackupOptions } from "../../server/care/backups.ts";
+import type { PrefixQuota } from "../../server/care/prefix-quotas.ts";
 import type { GateSettings } from "./feature-gates.ts";
 import type { FlagValues } from "./flag-table.ts";
+import { parsePrefixQuotas } from "./prefix-quota.ts";
 import type { EtcdUrl } from "./urls.ts";
 
 export interface EtcdConfig {
@@ -51,6 +53,7 @@ export interface EtcdConfig {
   readonly autoCompactionMode: string;
   readonly autoCompactionRetention: string;
   readonly selfCare: "on" | "observe" | "off";
+  readonly prefixQuotas: readonly PrefixQuota[];
   /** undefined: no backups. */
   readonly backup: BackupOptions | undefined;
   readonly unsafeNoFsync: boolean;
@@ -248,6 +251,7 @@ function storage(values: FlagValues) {
     autoCompactionRetention: values.text("auto-compaction-retention"),
     selfCare: values.text("self-care") as EtcdConfig["selfCare"],
     backup: backupOf(values),
+    prefixQuotas: parsePrefixQuotas(values.text("prefix-quota")),
     unsafeNoFsync: values.truth("unsafe-no-fsync"),
   };
 }

@@ -11,6 +11,12 @@ export const CARE_FLAGS: readonly Flag[] = [
     "on",
     "Compact and defragment by itself before the quota is reached; observe only tells.",
   ),
+  flag(
+    "prefix-quota",
+    text,
+    "",
+    "Bytes and keys that may lie below prefixes: /events/=200M:50000,/jobs/=:1000.",
+  ),
   flag("backup-dir", text, "", "Where the member keeps backups of its database; if empty, none."),
   flag("backup-interval", duration, DAY_NS, "Time between two backups."),
   flag("backup-keep", uint, 7, "How many of the member's backups are kept."),

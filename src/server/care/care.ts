@@ -22,6 +22,7 @@ import { Growth, NOTE_INTERVAL_MS, type Note } from "./growth.ts";
 import { KeySurvey } from "./key-survey.ts";
 import { answerNeeds, askNeeds, NEEDED_REVISION_PATH } from "./peer-needs.ts";
 import { FIRST_WATERMARK, type Figures, HISTORY_WINDOW_MS } from "./policy.ts";
+import { PrefixQuotas } from "./prefix-quotas.ts";
 import { RecentReaders } from "./recent-readers.ts";
 import { SelfCare } from "./self-care.ts";
 import { tryRestoreHere } from "./trial-restore.ts";
@@ -57,6 +58,8 @@ export class Care {
   readonly readers: RecentReaders = new RecentReaders();
   readonly growth: Growth = new Growth();
   readonly self: SelfCare;
+  /** undefined: no prefix has one. */
+  readonly quotas: PrefixQuotas | undefined;
   /** undefined: none are made. */
   readonly backups: Backups | undefined;
   readonly #parts: CareParts;
@@ -78,6 +81,8 @@ export class Care {
     this.#startedMs = parts.clock.monotonicMs();
     this.#pressureBytes = FIRST_WATERMARK * parts.state.quota.quotaBytes;
     this.backups = newBackups(parts);
+    const quotas = parts.options.prefixQuotas ?? [];
+    this.quotas = quotas.length === 0 ? undefined : new PrefixQuotas(parts.state.mvcc, quotas);
     const mode = parts.options.selfCare ?? "off";
     this.self = new SelfCare({
       ...{ ...parts, mode, figures: (copyOverhead) => this.#figures(copyOverhead) },

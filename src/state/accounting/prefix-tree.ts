@@ -51,6 +51,7 @@ export class PrefixTree {
   readonly #closed: Uint8Array;
   readonly #children: (Map<string, number> | undefined)[] = [undefined];
   readonly #free: number[] = [];
+  readonly #pinned = new Set<number>();
   #count = 1;
   readonly #scratch = new Uint8Array(NAME_MAX);
 
@@ -104,6 +105,12 @@ export class PrefixTree {
       from = slash + 1;
     }
     return node;
+  }
+
+  /** Gives the prefix, which ends with a slash, a node of its own for ever. */
+  pin(prefix: string): void {
+    const node = this.findOrAdd(prefix);
+    if (this.pathOf(node) === prefix) this.#pinned.add(node);
   }
 
   /** Is there a node of exactly this prefix? Else undefined. */
@@ -185,7 +192,7 @@ export class PrefixTree {
     const visit = (node: number): void => {
       const children = this.#children[node];
       if (children === undefined || children.size === 0) {
-        if (node !== ROOT) result.push(node);
+        if (node !== ROOT && !this.#pinned.has(node)) result.push(node);
       } else for (const child of children.values()) visit(child);
     };
     visit(ROOT);

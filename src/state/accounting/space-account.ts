@@ -31,8 +31,10 @@ export class SpaceAccount {
   slotCount = 0;
   readonly #pieces: Piece[] = [];
 
-  constructor(nodesMax: number = PREFIX_NODES_MAX) {
-    this.tree = new PrefixTree(nodesMax);
+  /** The prefixes of which somebody always needs to know. */
+  constructor(pinnedPrefixes: readonly string[] = []) {
+    this.tree = new PrefixTree(PREFIX_NODES_MAX);
+    for (const prefix of pinnedPrefixes) this.tree.pin(prefix);
   }
 
   /** Bytes of the newest record of a key, 0 when it is dead. */

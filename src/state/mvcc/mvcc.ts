@@ -52,7 +52,7 @@ export class Mvcc {
   readonly records: RecordStore;
   readonly metrics: MvccMetrics = new MvccMetrics();
   /** What each part of the key space holds. */
-  space: SpaceAccount = new SpaceAccount();
+  space: SpaceAccount;
   index: KeyIndex;
   /** The last revision whose changes are visible to all. */
   currentRevision = 1;
@@ -67,6 +67,7 @@ export class Mvcc {
   readonly #leases: LeaseAttachments;
   readonly #onChanges: ChangesHook;
   readonly #changes = new Changes();
+  readonly #pinnedPrefixes: readonly string[];
   readonly #slots = new Uint32Array(DELETE_SLOTS);
   #isWriting = false;
 
@@ -75,11 +76,14 @@ export class Mvcc {
     leases: LeaseAttachments;
     index: KeyIndex;
     onChanges: ChangesHook;
+    pinnedPrefixes?: readonly string[];
   }) {
     this.records = parts.records;
     this.index = parts.index;
     this.#leases = parts.leases;
     this.#onChanges = parts.onChanges;
+    this.#pinnedPrefixes = parts.pinnedPrefixes ?? [];
+    this.space = new SpaceAccount(this.#pinnedPrefixes);
   }
 
   /** What a read sees now: inside a transaction, its own changes too. */
@@ -97,7 +101,7 @@ export class Mvcc {
   forget(index: KeyIndex): void {
     assert(!this.#isWriting && this.pins === 0, "nobody is at work on what is forgotten");
     this.index = index;
-    this.space = new SpaceAccount();
+    this.space = new SpaceAccount(this.#pinnedPrefixes);
     this.currentRevision = 1;
     this.compactRevision = -1;
   }
