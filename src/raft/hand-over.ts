@@ -2,13 +2,20 @@
 // with it (`advance`) the core learns what is durable and applied. Only then a member's own
 // entries and votes count, so that a quorum always means: on that many disks.
 
-import type { Message } from "../wire/messages/raft.ts";
+import { type Message, MessageType } from "../wire/messages/raft.ts";
 import { advanceCommit } from "./commit.ts";
 import type { Core } from "./core.ts";
 import { payloadBytes } from "./log.ts";
 import { leaveJointIfDue } from "./membership.ts";
 import { flushHeartbeat } from "./reads.ts";
-import type { Entry, HardState, Ready, SoftState } from "./ready.ts";
+import {
+  type Early,
+  type Entry,
+  EntryType,
+  type HardState,
+  type Ready,
+  type SoftState,
+} from "./ready.ts";
 import { flushAppends } from "./replication.ts";
 import { step } from "./step.ts";
 
@@ -93,6 +100,64 @@ export function advance(core: Core, outstanding: Outstanding): void {
     core.uncommittedBytes = Math.max(0, core.uncommittedBytes - payloadBytes(ready.committed));
   }
   if (last !== undefined || snapshotIndex !== undefined) leaveJointIfDue(core);
+}
+
+/**
+ * While the server still works on `outstanding`: a leader's messages, which need nothing durable of
+ * it; what others only pass on; and committed entries up to `durableIndex`, which are durable here.
+ * New entries alone wait for the next Ready: the members' disks are busy with those before.
+ */
+export function takeEarly(
+  core: Core,
+  outstanding: Outstanding,
+  durableIndex: number,
+): Early | undefined {
+  const isLeader = outstanding.isLeader && core.role === "leader" && core.term === outstanding.term;
+  if (isLeader && core.heartbeatPending) flushHeartbeat(core);
+  if (isLeader && core.appendsPending && hasCommitToTell(core)) flushAppends(core);
+  const committed = takeCommittedEarly(core, durableIndex);
+  const { readStates } = core;
+  core.readStates = [];
+  const messages = isLeader ? takeUrgent(core, () => true) : takeUrgent(core, isPassedOn);
+  if (committed.length === 0 && readStates.length === 0 && messages.length === 0) return undefined;
+  return { readStates, messages, committed };
+}
+
+function hasCommitToTell(core: Core): boolean {
+  const { commit } = core.log;
+  for (const member of core.tracker.members) {
+    if (member !== core.tracker.self && member.canBumpCommit(commit)) return true;
+  }
+  return false;
+}
+
+/** Requests of clients for the leader: no statement of this member's. */
+function isPassedOn({ type }: Message): boolean {
+  return type === MessageType.MsgProp || type === MessageType.MsgReadIndex;
+}
+
+function takeUrgent(core: Core, isUrgent: (message: Message) => boolean): Message[] {
+  const { messages } = core;
+  if (messages.length === 0 || !messages.some(isUrgent)) return [];
+  core.messages = messages.filter((message) => !isUrgent(message));
+  core.forwarding = undefined;
+  return messages.filter(isUrgent);
+}
+
+/** Changes of the configuration keep their place in a Ready: messages depend on them. */
+function takeCommittedEarly(core: Core, durableIndex: number): Entry[] {
+  const { log } = core;
+  if (!log.hasCommittedToApply()) return [];
+  const last = Math.min(log.commit, log.handed, durableIndex);
+  const entries = log.slice(log.applying + 1, last, core.options.maxSizePerMessageBytes);
+  const change = entries.findIndex(({ type }) => type !== EntryType.Normal);
+  if (change >= 0) entries.length = change;
+  const index = entries.at(-1)?.index;
+  if (index === undefined) return entries;
+  log.applying = index;
+  log.applied = Math.max(log.applied, index);
+  core.uncommittedBytes = Math.max(0, core.uncommittedBytes - payloadBytes(entries));
+  return entries;
 }
 
 function takeCommitted(core: Core): Entry[] {

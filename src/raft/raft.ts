@@ -25,7 +25,7 @@ import {
 import { ascending, configurationOf, isV2 } from "./confchange.ts";
 import { Core, type CoreOptions, messageTo } from "./core.ts";
 import { startCampaign, tickElection } from "./election.ts";
-import { advance, hasReady, type Outstanding, takeReady } from "./hand-over.ts";
+import { advance, hasReady, type Outstanding, takeEarly, takeReady } from "./hand-over.ts";
 import {
   handleSnapshotStatus,
   handleUnreachable,
@@ -39,6 +39,7 @@ import { type ProposeResult, propose } from "./proposals.ts";
 import { contextEntry, isOnlyVoterAndLeader, requestRead } from "./reads.ts";
 import {
   type ConfState,
+  type Early,
   type Entry,
   EntryType,
   type HardState,
@@ -239,6 +240,15 @@ export class Raft {
     assert(this.#outstanding === undefined, "one Ready is outstanding at a time");
     this.#outstanding = takeReady(this.#core);
     return this.#outstanding.ready;
+  }
+
+  /**
+   * While a Ready is outstanding: what can go on without it. `durableIndex`: committed entries up
+   * to there may be applied now, because they are durable and all before them are applied; 0: none.
+   */
+  early(durableIndex: number): Early | undefined {
+    assert(this.#outstanding !== undefined, "without a Ready under way nothing is early");
+    return takeEarly(this.#core, this.#outstanding, durableIndex);
   }
 
   advance(ready: Ready): void {

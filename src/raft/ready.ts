@@ -69,3 +69,11 @@ export interface Ready {
   /** A commit index alone needs no sync: it is learned again. */
   readonly mustSync: boolean;
 }
+
+/** What need not wait for the end of the Ready that is being worked on. */
+export interface Early {
+  readonly readStates: readonly ReadState[];
+  readonly messages: readonly Message[];
+  /** To apply at once; raft takes them for applied. */
+  readonly committed: readonly Entry[];
+}

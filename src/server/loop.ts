@@ -8,6 +8,9 @@
 // Group commit falls out of the waiting: what is proposed while a write is under way shares the
 // next one, and while that one is under way the first group is applied and answered.
 //
+// In a cluster what the others send while the disk writes need not wait for it: a quorum's word for
+// the group before, requests that are passed on. That goes on early (`Raft.early`).
+//
 // Two rules, asserted: a follower's messages leave only after its entries are durable; an entry is
 // applied only if it is durable here (etcd #14370: an acknowledged write was lost because of it).
 
@@ -22,14 +25,18 @@ import type { Snapshot } from "../wire/messages/raft.ts";
 export interface LoopHooks {
   /** Before raft is asked what is ready: what was collected for it is said now. */
   begin(): void;
-  send(ready: Ready): void;
+  send(ready: Pick<Ready, "messages">): void;
   /** A snapshot from the leader replaces log and state. */
   install(snapshot: Snapshot, hardState: HardState, done: Done): void;
   /** Who leads has changed, or reads were confirmed. */
-  news(ready: Ready): void;
+  news(ready: Pick<Ready, "softState" | "readStates">): void;
   apply(entry: Entry): void;
   /** After a batch was applied: answers leave, waiting reads go on, logs are trimmed. */
   applied(): void;
+  /** The same while the disk writes; the log does not yet say that so much is committed. */
+  appliedEarly(): void;
+  /** Nothing is under way for which the order of log and database is more than usual. */
+  readonly canApplyEarly: boolean;
   /** Raft knows that all of the turn is done. */
   advanced(): void;
   fatal(error: Error): void;
@@ -45,6 +52,8 @@ export class Loop {
   #appliedCount = 0;
   #durableIndex: number;
   #isLeader = false;
+  /** Nobody else could have sent anything that goes on early. */
+  #isAlone = false;
   #written = true;
   #isBeginning = false;
   #scheduled = false;
@@ -67,7 +76,8 @@ export class Loop {
 
   /** There may be work: a tick, a message or a proposal came in. */
   readonly wake = (): void => {
-    if (this.#scheduled || this.#current !== undefined || this.#stopped) return;
+    if (this.#scheduled || this.#stopped) return;
+    if (this.#current !== undefined && this.#isAlone) return;
     this.#scheduled = true;
     this.#clock.endOfTurn(this.#turn);
   };
@@ -81,8 +91,24 @@ export class Loop {
 
   readonly #turn = (): void => {
     this.#scheduled = false;
-    if (this.#current === undefined && !this.#stopped) this.#begin();
+    if (this.#stopped) return;
+    if (this.#current === undefined) this.#begin();
+    else this.#goOnEarly(this.#current);
   };
+
+  /** While the disk writes: what is agreed and durable by now is applied, answers leave. */
+  #goOnEarly(ready: Ready): void {
+    if (ready.snapshot !== undefined) return;
+    const isInOrder = this.#appliedCount === ready.committed.length;
+    const canApply = isInOrder && this.#hooks.canApplyEarly;
+    const early = this.#raft.early(canApply ? this.#durableIndex : 0);
+    if (early === undefined) return;
+    const { readStates, messages, committed } = early;
+    if (readStates.length > 0) this.#hooks.news({ softState: undefined, readStates });
+    if (messages.length > 0) this.#hooks.send(early);
+    for (let at = 0; at < committed.length; at++) this.#hooks.apply(committed[at]!);
+    if (committed.length > 0) this.#hooks.appliedEarly();
+  }
 
   /** Takes Readies until one has to wait for the disk. */
   #begin(): void {
@@ -92,6 +118,7 @@ export class Loop {
       this.#current = ready;
       // Once: the role may change while the disk writes, and then nobody or both would send.
       this.#isLeader = this.#raft.isLeader;
+      this.#isAlone = this.#raft.isOnlyVoterAndLeader;
       this.#appliedCount = 0;
       if (ready.softState !== undefined || ready.readStates.length > 0) this.#hooks.news(ready);
       if (ready.messages.length > 0 && this.#isLeader) this.#hooks.send(ready);
