@@ -132,6 +132,18 @@ export const sortedText: Kind<readonly string[]> = { ...sortedList, goType: "str
 
 export const gates: Kind<GateSettings> = kind("string", parseGates, showGates);
 
+/** A text that `check` does not throw a ParseError for. */
+export function checkedText(check: (value: string) => unknown): Kind<string> {
+  return kind<string>(
+    "string",
+    (value) => {
+      check(value);
+      return value;
+    },
+    (value) => value,
+  );
+}
+
 /** One of a few words. */
 export function choice<Word extends string>(...words: readonly Word[]): Kind<Word> {
   return kind<Word>(

@@ -1,6 +1,7 @@
 // Our own: what a member does by itself so that its store does not fill up.
 
-import { choice, duration, type Flag, flag, text, uint } from "./flag.ts";
+import { checkedText, choice, duration, type Flag, flag, text, uint } from "./flag.ts";
+import { parsePrefixQuotas } from "./prefix-quota.ts";
 
 const DAY_NS = 24 * 3600e9;
 
@@ -13,7 +14,7 @@ export const CARE_FLAGS: readonly Flag[] = [
   ),
   flag(
     "prefix-quota",
-    text,
+    checkedText(parsePrefixQuotas),
     "",
     "Bytes and keys that may lie below prefixes: /events/=200M:50000,/jobs/=:1000.",
   ),
