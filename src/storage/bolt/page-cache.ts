@@ -96,7 +96,8 @@ export class PageCache {
     const problem = headerProblem(header, id);
     if (problem !== null) throw pageError(id, pageSize, problem);
     const isBranch = header.flags === PageFlag.branch;
-    if (mayPass && !isBranch && header.overflow === 0 && !this.#isSeen(id)) {
+    const isShort = !isBranch && header.overflow === 0;
+    if (mayPass && isShort && (this.#ahead.isInSequence || !this.#isSeen(id))) {
       return this.#newPage(this.#scratch, this.#scratchView, 0, header);
     }
     const length = (1 + header.overflow) * pageSize;

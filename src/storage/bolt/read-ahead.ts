@@ -31,7 +31,7 @@ export class ReadAhead {
     this.#last = id;
     this.#sequence = step > 0 && step <= STRIDE_PAGES_MAX ? this.#sequence + 1 : 0;
     const pageSize = this.#pageSize;
-    if (this.#sequence < SEQUENCE_PAGES) {
+    if (!this.isInSequence) {
       return this.#source.read(target, id * pageSize) === target.length;
     }
     if (id < this.#first || id >= this.#first + this.#count) this.#fill(id);
@@ -39,6 +39,11 @@ export class ReadAhead {
     const at = (id - this.#first) * pageSize;
     target.set(this.#bytes.subarray(at, at + pageSize));
     return true;
+  }
+
+  /** The last page was one of a sequence: who reads so will not soon come back to it. */
+  get isInSequence(): boolean {
+    return this.#sequence >= SEQUENCE_PAGES;
   }
 
   /** A page was written. */
