@@ -27,7 +27,7 @@ interface Data {
 }
 
 /** Calls `measure` with copies of a filled directory; the same number of times for each kind. */
-async function onCopies(
+export async function onCopies(
   bench: Bench,
   data: Data,
   measure: (kind: Kind, dataDir: string) => Promise<void>,

@@ -1,7 +1,8 @@
 // `npm run bench [-- GROUP ...] [--rounds N]`: builds the stock programs, runs both servers in turn
 // under the same loads on this machine, prints one table of ratios and keeps it in bench/results/.
 // Groups: put txn range tls watch lease memory compaction cluster maintenance, which is reads
-// million revisions defragmentation compaction. Ratios of one run compare; absolute figures of two
+// million revisions defragmentation compaction self-care. Ratios of one run compare; absolute
+// figures of two
 // machines, or of two days, do not.
 
 import { execFileSync } from "node:child_process";
@@ -15,6 +16,7 @@ import { measureCompaction } from "./measure-compaction.ts";
 import { measureLeases } from "./measure-leases.ts";
 import { measureMaintenance } from "./measure-maintenance.ts";
 import { measureMemory } from "./measure-memory.ts";
+import { measureSelfCare } from "./measure-self-care.ts";
 import { measureWatch } from "./measure-watch.ts";
 import { SCENARIOS, type Scenario, type Tools } from "./scenarios.ts";
 import { type Kind, makeCertificate, type Programs, startServer } from "./servers.ts";
@@ -54,6 +56,7 @@ async function main(): Promise<void> {
   if (wants("cluster")) rows.push(...(await measureCluster(bench)));
   if (wants("watch")) rows.push(...(await measureWatch(bench)));
   if (wants("lease")) rows.push(...(await measureLeases(bench)));
+  if (wants("self-care")) rows.push(...(await measureSelfCare(bench)));
   if (wants("memory")) rows.push(...(await measureMemory(bench)));
   if (wants("compaction") || wants("maintenance")) rows.push(...(await measureCompaction(bench)));
   rows.push(...(await measureMaintenance(bench, wants)));
