@@ -57,9 +57,11 @@ export class LogSnapshots {
     this.#holds--;
   }
 
-  /** Called after entries were applied up to `index` of `term`. */
-  applied(index: number, term: number): void {
-    if (index - this.#lastOnDisk > this.#parts.options.snapshotCount) this.saveNow(index, term);
+  /** Entries up to `index` are applied, and the log was told that they are committed. */
+  applied(index: number): void {
+    if (index - this.#lastOnDisk > this.#parts.options.snapshotCount) {
+      this.saveNow(index, this.#parts.raft.termAt(index));
+    }
     if (index - this.#lastInMemory > MEMORY_SNAPSHOT_ENTRIES) this.#cutMemory(index);
   }
 

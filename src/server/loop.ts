@@ -31,13 +31,11 @@ export interface LoopHooks {
   /** Who leads has changed, or reads were confirmed. */
   news(ready: Pick<Ready, "softState" | "readStates">): void;
   apply(entry: Entry): void;
-  /** After a batch was applied: answers leave, waiting reads go on, logs are trimmed. */
+  /** After a batch was applied: answers leave, waiting reads go on. */
   applied(): void;
-  /** The same while the disk writes; the log does not yet say that so much is committed. */
-  appliedEarly(): void;
   /** Nothing is under way for which the order of log and database is more than usual. */
   readonly canApplyEarly: boolean;
-  /** Raft knows that all of the turn is done. */
+  /** Raft knows that all of the turn is done: logs may be trimmed. */
   advanced(): void;
   fatal(error: Error): void;
 }
@@ -51,6 +49,7 @@ export class Loop {
   /** Of `#current.committed`: how many have been applied. */
   #appliedCount = 0;
   #durableIndex: number;
+  #handedCommit = 0;
   #isLeader = false;
   /** Nobody else could have sent anything that goes on early. */
   #isAlone = false;
@@ -82,6 +81,11 @@ export class Loop {
     this.#clock.endOfTurn(this.#turn);
   };
 
+  /** The commit index that was given to the log last: a snapshot record must not be ahead of it. */
+  get handedCommit(): number {
+    return this.#handedCommit;
+  }
+
   /** No further turn is begun; `done` is called when the one under way has ended. */
   stop(done: () => void): void {
     this.#stopped = true;
@@ -107,7 +111,7 @@ export class Loop {
     if (readStates.length > 0) this.#hooks.news({ softState: undefined, readStates });
     if (messages.length > 0) this.#hooks.send(early);
     for (let at = 0; at < committed.length; at++) this.#hooks.apply(committed[at]!);
-    if (committed.length > 0) this.#hooks.appliedEarly();
+    if (committed.length > 0) this.#hooks.applied();
   }
 
   /** Takes Readies until one has to wait for the disk. */
@@ -120,6 +124,7 @@ export class Loop {
       this.#isLeader = this.#raft.isLeader;
       this.#isAlone = this.#raft.isOnlyVoterAndLeader;
       this.#appliedCount = 0;
+      if (ready.hardState !== undefined) this.#handedCommit = ready.hardState.commit;
       if (ready.softState !== undefined || ready.readStates.length > 0) this.#hooks.news(ready);
       if (ready.messages.length > 0 && this.#isLeader) this.#hooks.send(ready);
       // What replaces the end of the log is not durable yet, whatever stood there before.

@@ -382,17 +382,12 @@ export class Member implements LoopHooks {
     this.#applier.apply(entry);
   }
 
-  applied(): void {
-    this.#snapshots.applied(this.backend.appliedIndex, this.#raft.term);
-    this.appliedEarly();
-  }
-
   /** During a downgrade a snapshot may be recorded at any entry, after the commit of it. */
   get canApplyEarly(): boolean {
     return !this.members.downgrade.enabled;
   }
 
-  appliedEarly(): void {
+  applied(): void {
     this.#reads.applied();
     this.duties.applied();
     this.watchFeed.applied();
@@ -401,6 +396,7 @@ export class Member implements LoopHooks {
   }
 
   advanced(): void {
+    this.#snapshots.applied(Math.min(this.backend.appliedIndex, this.#loop.handedCommit));
     this.duties.advanced();
     if (!this.hasLeader) this.#campaignIfAlone();
   }
