@@ -1,7 +1,7 @@
 // The story of a polling lock: two Go processes, one holds it, the other one calls TryLock again
 // and again. Each TryLock in vain is a put and a deletion, so the log of an idle cluster grows. A
-// waiter that watches instead costs nothing. And when the holder dies the waiter gets the lock: when
-// its lease has ended, and not before.
+// waiter that watches instead costs nothing. And when the holder dies the waiter gets the lock,
+// when its lease has ended and not before.
 
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
