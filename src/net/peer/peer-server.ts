@@ -213,8 +213,11 @@ export class PeerServer {
 
   #onProbe(response: ServerResponse): void {
     const body = Buffer.from(`{"OK":true,"Now":"${new Date().toISOString()}"}\n`);
-    const headers = { "content-type": "text/plain; charset=utf-8" };
-    sendAnswer(response, { status: 200, headers, body });
+    // Go finds the type out from the body, and so names it last.
+    response.setHeader("Date", new Date().toUTCString());
+    response.setHeader("Content-Length", body.length);
+    response.setHeader("Content-Type", "text/plain; charset=utf-8");
+    response.end(body);
   }
 
   // ── all else ──

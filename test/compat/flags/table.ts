@@ -47,7 +47,7 @@ export const FLAG_CASES: readonly FlagCase[] = [
   takes("compaction-sleep-interval", "5ms", NOT_A_DURATION),
   takes("config-file", "", "<DIR>/none.yml"),
   takes("corrupt-check-time", "10m", NOT_A_DURATION),
-  takes("cors", "http://a.example"),
+  takes("cors", "http://a.example:80", "http://a.example"),
   takes("data-dir", "<DIR>/other"),
   takes("discovery-cacert", "<DIR>/x"),
   takes("discovery-cert", "<DIR>/x"),
