@@ -2,8 +2,7 @@
 // under the same loads on this machine, prints one table of ratios and keeps it in bench/results/.
 // Groups: put txn range tls watch lease memory compaction cluster maintenance, which is reads
 // million revisions defragmentation compaction self-care. Ratios of one run compare; absolute
-// figures of two
-// machines, or of two days, do not.
+// figures of two machines, or of two days, do not.
 
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
