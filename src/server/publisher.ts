@@ -3,7 +3,7 @@
 // after by the version monitor.
 
 import type { Logger } from "../base/log.ts";
-import type { Clock } from "../io/io.ts";
+import type { Clock, Timer } from "../io/io.ts";
 import type { Network } from "../io/network.ts";
 import { idText } from "../state/members/member-json.ts";
 import type { State } from "../state/state.ts";
@@ -30,6 +30,9 @@ export interface PublisherParts {
   readonly onPublished: () => void;
 }
 
+/** After a refusal; a timeout has taken longer by itself. */
+const RETRY_MS = 100;
+
 const NOBODY: Pick<Network, "ask"> = {
   ask: (url, _, done) => done(new Error(`there is no way to ${url}`)),
 };
@@ -38,6 +41,7 @@ export class Publisher {
   readonly #parts: PublisherParts;
   #state: "waiting" | "publishing" | "published" = "waiting";
   readonly #monitor: VersionMonitor;
+  #retry: Timer | undefined;
   #isStopped = false;
 
   constructor(parts: PublisherParts) {
@@ -67,6 +71,7 @@ export class Publisher {
 
   stop(): void {
     this.#isStopped = true;
+    this.#retry?.cancel();
     this.#monitor.stop();
   }
 
@@ -91,7 +96,8 @@ export class Publisher {
     const failed = (): void => {
       if (this.#isStopped) return;
       log.warn("failed to publish local member to cluster through raft", {});
-      this.#publish();
+      // Not at once: a leader that is about to hand over refuses at once, too.
+      this.#retry = this.#parts.clock.after(RETRY_MS, () => this.#publish());
     };
     const field = RequestField.ClusterMemberAttrSet;
     proposals.propose(field, body, 0, body.length, waiter(published, failed));
