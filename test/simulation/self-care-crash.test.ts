@@ -7,7 +7,7 @@ import { test } from "node:test";
 import type { Member } from "../../src/server/member.ts";
 import { SmallCluster } from "./small-cluster.ts";
 
-const ROUNDS = Number(process.env["SELF_CARE_CRASHES"] ?? 100);
+const ROUNDS = Number(process.env["SELF_CARE_CRASHES"] ?? 25);
 const LIMIT_MS = 600_000;
 const OPTIONS = {
   selfCare: "on",
@@ -39,6 +39,8 @@ function fill(
     cluster.put(member, key, value);
     assert.ok(cluster.awaitAnswers());
     if (cluster.failures.length === refused) values.set(key, value);
+    // The first one that finds no room is done and yet refused, as in etcd.
+    else if (cluster.read(member, key) === value) values.set(key, value);
   }
 }
 
@@ -56,22 +58,23 @@ test(`${ROUNDS} crashes in the middle of self-care: sound pages, equal HashKV`, 
     const { inflight, compacting } = stateOf(member);
     const what = `${inflight ? "defragment" : ""}${compacting ? "compact" : ""}`;
     caught.set(what, (caught.get(what) ?? 0) + 1);
-    const revision = member.revision;
+    const { revision, appliedIndex } = member;
     const expected = hashOf(member, revision);
     cluster.crash(1);
     member = cluster.start(1);
-    assert.ok(cluster.world.runUntil(() => member.revision >= revision, LIMIT_MS));
-    assert.equal(hashOf(member, revision), expected, `round ${round}: equal HashKV`);
-    assert.deepEqual(member.backend.problems(), [], `round ${round}: pages`);
-    for (const [key, value] of values) {
-      assert.equal(cluster.read(member, key)?.slice(0, 20), value.slice(0, 20));
-    }
     const disk = cluster.world.machine(1n).disk;
     assert.deepEqual(
       disk.list("/data/member/snap").filter((name) => name.includes("tmp")),
       [],
       "no leftovers",
     );
+    // The compaction is an entry as well: which revisions are hashed depends on it.
+    assert.ok(cluster.world.runUntil(() => member.appliedIndex >= appliedIndex, LIMIT_MS));
+    assert.equal(hashOf(member, revision), expected, `round ${round}: equal HashKV`);
+    assert.deepEqual(member.backend.problems(), [], `round ${round}: pages`);
+    for (const [key, value] of values) {
+      assert.equal(cluster.read(member, key)?.slice(0, 20), value.slice(0, 20));
+    }
   }
   assert.ok((caught.get("compact") ?? 0) > 0, "compactions were hit");
   assert.ok((caught.get("defragment") ?? 0) > 0, "defragmentations were hit");
