@@ -96,12 +96,16 @@ export interface Changes {
   readonly without?: readonly string[];
   readonly members?: number;
   readonly durationMs?: number;
+  /** Instead of those drawn. */
+  readonly faults?: readonly FaultKind[];
+  readonly faultEveryMs?: number;
+  readonly options?: Partial<MemberOptions>;
 }
 
 export function drawPlan(seed: number, changes: Changes = {}): Plan {
   const root = new SimRandom(seed).fork("swarm");
   const without = new Set(changes.without ?? []);
-  const faults = drawFaults(root.fork("faults"), without);
+  const faults = new Set(changes.faults ?? drawFaults(root.fork("faults"), without));
   const operations = drawOperations(root.fork("operations"), without);
   const random = root.fork("shape");
   const memberCount = random.pick([1, 3, 3, 3, 3, 5]);
@@ -109,14 +113,14 @@ export function drawPlan(seed: number, changes: Changes = {}): Plan {
   const clientCount = 1 + random.below(6);
   const keyCount = random.pick([1, 3, 8, 20]);
   const thinkMs = random.pick([1, 20, 100, 500]);
-  const faultEveryMs = random.pick([500, 1500, 4000]);
+  const faultEveryMs = changes.faultEveryMs ?? random.pick([500, 1500, 4000]);
   return {
     seed,
     memberCount: changes.members ?? memberCount,
     durationMs: changes.durationMs ?? durationMs,
     ...{ clientCount, keyCount, thinkMs, faults, faultEveryMs, operations },
     lots: operations.flatMap((kind) => Array<OperationKind>(WEIGHTS[kind]).fill(kind)),
-    options: drawOptions(root.fork("options")),
+    options: { ...drawOptions(root.fork("options")), ...changes.options },
     walSegmentBytes: root.fork("segments").pick([4096, 16_384, 65_536, 1_048_576]),
     network: drawNetwork(root.fork("network"), faults),
     // Garbage in the middle of a write is damage, which stops a start on purpose.

@@ -90,7 +90,13 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "forgets its vote in a crash",
-    changes: { members: 3 },
+    // Elections that overlap, and crashes within them.
+    changes: {
+      members: 3,
+      faults: ["crash", "loss", "isolate", "halves"],
+      faultEveryMs: 60,
+      options: { tickMs: 10, electionMs: 50, preVote: false },
+    },
     plant: () => replace(Wal, "open", openForgetting),
   },
   {
