@@ -3,13 +3,8 @@
 // and set against what a put costs the server altogether: a difference of two servers of some
 // percent would be lost in the noise.
 
-import { WriteKind, Writers } from "../src/server/care/writers.ts";
-import { SpaceAccount } from "../src/state/accounting/space-account.ts";
-import { KeyIndex } from "../src/state/mvcc/key-index.ts";
-import { Mvcc } from "../src/state/mvcc/mvcc.ts";
-import { Origin } from "../src/wire/rpc.ts";
-import { MemoryStore } from "../test/model/memory-store.ts";
-import { median, runLoad } from "./loads.ts";
+import { accountingMicros } from "./accounting-cost.ts";
+import { runLoad } from "./loads.ts";
 import { onCopies } from "./measure-maintenance.ts";
 import { type Bench, type Row, ratioRow } from "./run.ts";
 import { type Kind, startServer } from "./servers.ts";
@@ -17,16 +12,9 @@ import { type Kind, startServer } from "./servers.ts";
 const PORT = 25690;
 const PUTS = 100_000;
 const KEYS = 20_000;
-const ROUNDS = 9;
 const PUT_SECONDS = 5;
 const COST_MAX = 0.03;
 const LONGEST_MAX_MS = 50;
-
-/** Takes the place of the account: it does nothing. */
-class NoAccount extends SpaceAccount {
-  override added(): void {}
-  override put(): void {}
-}
 
 export async function measureSelfCare(bench: Bench): Promise<Row[]> {
   return [await accountingRow(bench), ...(await defragmentationRows(bench))];
@@ -56,41 +44,6 @@ async function accountingRow(bench: Bench): Promise<Row> {
     promise: `≤ ${COST_MAX}×`,
     isKept: ratio <= COST_MAX,
   };
-}
-
-/** Of one put that changes a key three directories deep, and of noting who made it. */
-function accountingMicros(): number {
-  const differences: number[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    const without = putMicros(new NoAccount(), undefined);
-    differences.push(putMicros(new SpaceAccount(), new Writers()) - without);
-  }
-  return Math.max(0, median(differences));
-}
-
-function putMicros(space: SpaceAccount, writers: Writers | undefined): number {
-  const leases = { isAnyAttached: false, attach() {}, detach() {} };
-  const index = new KeyIndex(1);
-  const mvcc = new Mvcc({ records: new MemoryStore(), leases, index, onChanges() {} });
-  mvcc.space = space;
-  const value = new Uint8Array(256);
-  const keys = Array.from({ length: KEYS }, (_, at) => {
-    return Buffer.from(`/registry/pods/ns-${at % 50}/pod-${at}`);
-  });
-  const origin = new Origin("10.0.0.1:50312", "", "bench");
-  const putAll = (count: number): void => {
-    for (let i = 0; i < count; i++) {
-      const key = keys[(i * 7919) % KEYS]!;
-      writers?.note(origin, WriteKind.Put, 300, i);
-      mvcc.begin();
-      mvcc.put(key, 0, key.length, value, 0, value.length, 0n);
-      mvcc.end();
-    }
-  };
-  putAll(KEYS);
-  const beganMs = performance.now();
-  putAll(PUTS);
-  return ((performance.now() - beganMs) * 1000) / PUTS;
 }
 
 async function defragmentationRows(bench: Bench): Promise<Row[]> {
