@@ -120,7 +120,10 @@ export class Workload {
 
   #compact(client: SimClient, done: (result: Result) => void): void {
     const { random } = client;
-    const revision = Math.max(1, this.#pastRevision(random, 1));
+    // At a deletion is where compactions went wrong.
+    const deletion = this.cluster.oracle.changes.findLast(({ kv }) => kv === undefined)?.revision;
+    const drawn = Math.max(1, this.#pastRevision(random, 1));
+    const revision = deletion !== undefined && random.oneIn(2) ? deletion : drawn;
     const request = encodeCompactionRequest({ revision, physical: random.oneIn(4) });
     client.ask(`compact ${revision}`, "/etcdserverpb.KV/Compact", request, done);
   }
