@@ -60,6 +60,12 @@ function awaitRemoved(cluster: SimCluster): void {
   require(cluster.runUntil(hasLeader, RECOVERY_LIMIT_MS), "a majority goes on", () => {
     return "nobody leads";
   });
+  // Who was removed before it heard anything has nobody to ask, in etcd as here.
+  for (const node of strangers()) {
+    if (node.member!.term > 0) continue;
+    node.kill();
+    node.isLost = true;
+  }
   const isSettled = (): boolean => hasLeader() && strangers().length === 0;
   require(cluster.runUntil(isSettled, RECOVERY_LIMIT_MS), "the removed stop for good", () =>
     strangers()

@@ -231,7 +231,13 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "entries of earlier terms are committed by counting",
-    changes: { members: 5 },
+    changes: {
+      members: 5,
+      without: ["members"],
+      faults: ["crash", "loss", "isolate", "halves", "slowDisk"],
+      faultEveryMs: 60,
+      options: { tickMs: 10, electionMs: 50, preVote: false },
+    },
     plant() {
       // The commit rule asks for the index first, then for the term at it.
       let isCommitRule = false;
