@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { simulate } from "./simulation.ts";
 
-const SEEDS = Number(process.env["SIM_SEEDS"] ?? 8);
+const SEEDS = Number(process.env["SIM_SEEDS"] ?? 5);
 const FIRST_SEED = Number(process.env["SIM_FROM"] ?? 1);
 /** Enough for several elections; long runs are for `npm run sim`. */
 const DURATION_MS = 8000;
