@@ -7,7 +7,7 @@ import { simulate } from "./simulation.ts";
 const SEEDS = Number(process.env["SIM_SEEDS"] ?? 5);
 const FIRST_SEED = Number(process.env["SIM_FROM"] ?? 1);
 /** Enough for several elections; long runs are for `npm run sim`. */
-const DURATION_MS = 8000;
+const DURATION_MS = 5000;
 
 test("clusters keep their promises", () => {
   const total = new Map<string, number>();
