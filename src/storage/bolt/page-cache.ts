@@ -47,6 +47,8 @@ export class PageCache {
   readonly #ahead: ReadAhead;
   readonly #scratch: Uint8Array;
   readonly #scratchView: DataView;
+  /** The leaf that lies in the scratch page: the next record mostly is on it, too. */
+  #passing: Page | undefined;
   /** Ids by their last bits. */
   readonly #seen = new Float64Array(SEEN_COUNT);
 
@@ -67,6 +69,7 @@ export class PageCache {
 
   /** The same, but a leaf may be gone with the next call: see `isPassing`. */
   passingPage(id: number): Page {
+    if (this.#passing?.id === id) return this.#passing;
     return this.#pages.get(id) ?? this.#load(id, true);
   }
 
@@ -83,6 +86,7 @@ export class PageCache {
   /** These pages have been written anew. */
   forget(start: number, count: number): void {
     this.#ahead.forget();
+    this.#passing = undefined;
     // Not deleted: a Map that deletes and adds the same key again and again gets slow.
     for (let id = start; id < start + count; id++) {
       if (this.#pages.has(id)) this.#pages.set(id, undefined);
@@ -91,6 +95,7 @@ export class PageCache {
 
   #load(id: number, mayPass: boolean): Page {
     const { pageSize } = this;
+    this.#passing = undefined;
     if (!this.#ahead.read(id, this.#scratch)) throw this.#ended(id);
     const header = readHeader(this.#scratchView, 0);
     const problem = headerProblem(header, id);
@@ -98,7 +103,8 @@ export class PageCache {
     const isBranch = header.flags === PageFlag.branch;
     const isShort = !isBranch && header.overflow === 0;
     if (mayPass && isShort && (this.#ahead.isInSequence || !this.#isSeen(id))) {
-      return this.#newPage(this.#scratch, this.#scratchView, 0, header);
+      this.#passing = this.#newPage(this.#scratch, this.#scratchView, 0, header);
+      return this.#passing;
     }
     const length = (1 + header.overflow) * pageSize;
     if (length > pageSize && id * pageSize + length > this.source.sizeBytes()) {
