@@ -1,7 +1,7 @@
+import { humanSize } from "../../base/human-size.ts";
 import { type BackupStatus, backupStatus } from "../../storage/snapshot/backup.ts";
 import { badArguments } from "../etcdctl/exit.ts";
 import { field } from "../etcdctl/printers/fields.ts";
-import { humanSize } from "../../base/human-size.ts";
 import { drawTable } from "../etcdctl/printers/table.ts";
 import type { View } from "../etcdctl/printers/view.ts";
 import type { Body } from "../flags/command.ts";
