@@ -1,8 +1,8 @@
-// Three Sundays of etcd's tracker, with what a member does by itself and nobody else doing anything:
-// a status that is rewritten for ever with a lease that is renewed, two pollers of one lock, services
-// that are created, updated fifty times and deleted again. Time is virtual and steps are coarse; the
-// quota is as much smaller than etcd's as the load is. Ten days in `npm test`; a month, with what was
-// done and why:
+// Three Sundays of etcd's tracker, with what a member does by itself and nobody else doing
+// anything: a status that is rewritten for ever with a lease that is renewed, two pollers of one
+// lock, services that are created, updated fifty times and deleted again. Time is virtual and steps
+// are coarse; the quota is as much smaller than etcd's as the load is. Ten days in `npm test`; a
+// month, with what was done and why:
 //
 //   SELF_CARE_DAYS=30 SELF_CARE_STORY=1 node --test test/simulation/self-care.test.ts
 
