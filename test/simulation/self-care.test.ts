@@ -138,9 +138,9 @@ class Story {
   tell(name: string): void {
     if (!isTold) return;
     const kib = (bytes: number): string => `${Math.round(bytes / 1024)} KiB`;
-    const lines = [
-      `${name}: ${this.writes} writes, largest file ${kib(this.fileMax)}, ratio ${this.ratioMax.toFixed(2)}`,
-    ];
+    const ratio = this.ratioMax.toFixed(2);
+    const summary = `${this.writes} writes, largest file ${kib(this.fileMax)}, ratio ${ratio}`;
+    const lines = [`${name}: ${summary}`];
     for (const [at, member] of this.cluster.running.entries()) {
       lines.push(`member ${at + 1}: file ${kib(member.backend.sizeBytes)}`);
       for (const event of member.care.self.events) {
