@@ -10,7 +10,9 @@ export type ProgramName = keyof Programs;
 
 export function ourPrograms(): Programs {
   const program = (name: string) => [process.execPath, join(findRoot(), "bin", name)];
-  return { etcd: program("etcd"), etcdctl: program("etcdctl"), etcdutl: program("etcdutl") };
+  // With self-care the alarm that is recorded would not be raised, or disarmed.
+  const etcd = [...program("etcd"), "--self-care=off"];
+  return { etcd, etcdctl: program("etcdctl"), etcdutl: program("etcdutl") };
 }
 
 /** Built if they are not there yet. @throws Error without a Go toolchain */
