@@ -24,7 +24,7 @@ import { answerNeeds, askNeeds, NEEDED_REVISION_PATH } from "./peer-needs.ts";
 import { FIRST_WATERMARK, type Figures, HISTORY_WINDOW_MS } from "./policy.ts";
 import { PrefixQuotas } from "./prefix-quotas.ts";
 import { RecentReaders } from "./recent-readers.ts";
-import { SelfCare } from "./self-care.ts";
+import { type OwnFigures, SelfCare } from "./self-care.ts";
 import { tryRestoreHere } from "./trial-restore.ts";
 import { isTurnOf } from "./turns.ts";
 import { Writers } from "./writers.ts";
@@ -85,7 +85,7 @@ export class Care {
     this.quotas = quotas.length === 0 ? undefined : new PrefixQuotas(parts.state.mvcc, quotas);
     const mode = parts.options.selfCare ?? "off";
     this.self = new SelfCare({
-      ...{ ...parts, mode, figures: (copyOverhead) => this.#figures(copyOverhead) },
+      ...{ ...parts, mode, figures: (own) => this.#figures(own) },
       askPeers: (done) => askNeeds({ ...parts, members: parts.state.members.all() }, done),
     });
   }
@@ -139,7 +139,7 @@ export class Care {
     };
   }
 
-  #figures(copyOverhead: number): Figures {
+  #figures(own: OwnFigures): Figures {
     const { state, backend, clock, watch, raft, memberId, options } = this.#parts;
     const { mvcc, alarms, members } = state;
     const now = this.now();
@@ -150,7 +150,7 @@ export class Care {
     const ids = [...voters, ...learners];
     return {
       ...now,
-      copyOverhead,
+      ...own,
       quotaBytes: state.quota.quotaBytes,
       recordCount: mvcc.space.total(Column.Keys) + mvcc.space.total(Column.HistoryRecords),
       currentRevision: mvcc.currentRevision,

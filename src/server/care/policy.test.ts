@@ -21,6 +21,8 @@ const quiet: Figures = {
   isLeader: true,
   isNoSpace: false,
   isNoSpaceMine: false,
+  isCompactionBlocked: false,
+  isDefragmentationBlocked: false,
   isBusy: false,
   isMyTurn: true,
 };
@@ -47,6 +49,18 @@ const rows: readonly (readonly [string, Partial<Figures>, Partial<Decision>])[] 
     "… not the same again",
     { ...at55, compactRevision: 9_000, historyBytes: 20 * MB, liveBytes: 30 * MB },
     { action: "none" },
+  ],
+  ["… while it fails, nothing", { ...at55, isCompactionBlocked: true }, { action: "none" }],
+  [
+    "… while it fails, a file with air is copied all the same",
+    {
+      ...at80,
+      fileBytes: 90 * MB,
+      liveBytes: 20 * MB,
+      historyBytes: 10 * MB,
+      isCompactionBlocked: true,
+    },
+    { action: "defragment" },
   ],
   ["second watermark: all", at80, { action: "compact", revision: 10_000 }],
   ["… but what is needed", { ...at80, neededRevision: 9_990 }, { revision: 9_990 }],
@@ -127,6 +141,8 @@ const figures: fc.Arbitrary<Figures> = fc.record({
   isLeader: fc.boolean(),
   isNoSpace: fc.boolean(),
   isNoSpaceMine: fc.boolean(),
+  isCompactionBlocked: fc.boolean(),
+  isDefragmentationBlocked: fc.boolean(),
   isBusy: fc.boolean(),
   isMyTurn: fc.boolean(),
 });

@@ -60,6 +60,9 @@ export interface Figures {
   /** Some member has raised NOSPACE; this one has. */
   readonly isNoSpace: boolean;
   readonly isNoSpaceMine: boolean;
+  /** It failed a short while ago: the other things are looked at meanwhile. */
+  readonly isCompactionBlocked: boolean;
+  readonly isDefragmentationBlocked: boolean;
   /** A compaction or defragmentation goes on, or waits for its effect. */
   readonly isBusy: boolean;
   /** Members take turns at defragmenting. */
@@ -129,7 +132,8 @@ function decideCompaction(figures: Figures): Decision {
   const { inUseBytes, historyBytes, currentRevision, compactRevision, isNoSpace } = figures;
   const quota = quotaOf(figures);
   const usage = inUseBytes / quota;
-  if (!figures.isLeader || (usage < FIRST_WATERMARK && !isNoSpace)) return NOTHING;
+  if (!figures.isLeader || figures.isCompactionBlocked) return NOTHING;
+  if (usage < FIRST_WATERMARK && !isNoSpace) return NOTHING;
   const isUrgent = isNoSpace || usage >= SECOND_WATERMARK;
   const wanted = isUrgent ? currentRevision : figures.windowRevision;
   const revision = Math.min(wanted, figures.neededRevision);
@@ -154,6 +158,7 @@ function decideCompaction(figures: Figures): Decision {
 
 function decideDefragmentation(figures: Figures): Decision {
   const { fileBytes, isNoSpaceMine, isMyTurn } = figures;
+  if (figures.isDefragmentationBlocked) return NOTHING;
   const quota = quotaOf(figures);
   const expectedBytes = copyBytesOf(figures);
   const win = fileBytes - expectedBytes;

@@ -49,6 +49,12 @@ interface Failure {
   readonly message: string;
 }
 
+/** What self-care remembers of its own deeds. */
+export type OwnFigures = Pick<
+  Figures,
+  "copyOverhead" | "isCompactionBlocked" | "isDefragmentationBlocked"
+>;
+
 export interface SelfCareParts {
   readonly clock: Clock;
   readonly log: Logger;
@@ -58,7 +64,7 @@ export interface SelfCareParts {
   readonly memberId: bigint;
   readonly mode: SelfCareMode;
   /** All but what is known here. */
-  readonly figures: (copyOverhead: number) => Figures;
+  readonly figures: (own: OwnFigures) => Figures;
   /** What the other members' watchers and readers need. */
   readonly askPeers: (done: (needs: Needs) => void) => void;
 }
@@ -71,8 +77,8 @@ export class SelfCare {
   readonly #toldAtMs = new Map<string, number>();
   #isActing = false;
   #isStopped = false;
-  #retryMs = RETRY_FIRST_MS;
-  #notBeforeMs = 0;
+  /** Of actions that failed: not before then, and how long to wait the next time. */
+  readonly #blocked = new Map<string, { untilMs: number; retryMs: number }>();
   #copyOverhead = COPY_OVERHEAD;
 
   constructor(parts: SelfCareParts) {
@@ -97,16 +103,19 @@ export class SelfCare {
   }
 
   figures(): Figures {
-    return this.#parts.figures(this.#copyOverhead);
+    return this.#parts.figures({
+      copyOverhead: this.#copyOverhead,
+      isCompactionBlocked: this.#isBlocked("compact"),
+      isDefragmentationBlocked: this.#isBlocked("defragment"),
+    });
   }
 
   look(): void {
-    const { clock, mode } = this.#parts;
+    const { mode } = this.#parts;
     if (mode === "off" || this.#isActing || this.#isStopped) return;
-    if (clock.monotonicMs() < this.#notBeforeMs) return;
     const figures = this.figures();
     const decision = decide(figures);
-    if (decision.action === "none") return;
+    if (decision.action === "none" || this.#isBlocked(decision.action)) return;
     if (decision.action === "warn") this.#tell(decision, "told");
     else if (mode === "observe") this.#tell(decision, "observed");
     else this.#act(decision, figures);
@@ -129,13 +138,23 @@ export class SelfCare {
         if (decision.action === "defragment") {
           this.#copyOverhead = overheadOf(backend.sizeBytes, this.figures());
         }
-        this.#retryMs = RETRY_FIRST_MS;
+        this.#blocked.delete(decision.action);
         clock.endOfTurn(() => this.look());
       } else {
-        this.#notBeforeMs = clock.monotonicMs() + this.#retryMs;
-        this.#retryMs = Math.min(2 * this.#retryMs, RETRY_MAX_MS);
+        this.#block(decision.action);
       }
     });
+  }
+
+  #block(action: string): void {
+    const last = this.#blocked.get(action);
+    const retryMs = last === undefined ? RETRY_FIRST_MS : Math.min(2 * last.retryMs, RETRY_MAX_MS);
+    this.#blocked.set(action, { untilMs: this.#parts.clock.monotonicMs() + retryMs, retryMs });
+  }
+
+  #isBlocked(action: string): boolean {
+    const blocked = this.#blocked.get(action);
+    return blocked !== undefined && this.#parts.clock.monotonicMs() < blocked.untilMs;
   }
 
   #perform(
