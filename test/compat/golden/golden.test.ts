@@ -5,13 +5,14 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
+import { extent } from "../extent.ts";
 import { compareTranscripts, showDifference } from "./compare.ts";
 import { choosePrograms } from "./programs.ts";
 import { readKnown } from "./run.ts";
 import { listTranscripts, performAll, readTranscript } from "./transcripts.ts";
 
 const hasGo = spawnSync("go", ["version"]).status === 0;
-const combinations = hasGo ? ["", "etcd", "etcdctl,etcdutl"] : [""];
+const combinations = hasGo ? extent(["etcdctl,etcdutl", "", "etcd"], 2) : [""];
 
 for (const stock of combinations) {
   const title = stock === "" ? "all programs ours" : `stock ${stock}`;
