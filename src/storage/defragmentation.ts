@@ -28,6 +28,10 @@ import { createStore, directoryOf, type Store } from "./store.ts";
 
 /** Of one transaction of the copy: it holds the branch nodes above so many leaves in memory. */
 const COPY_TX_BYTES = 3 << 20;
+/** Synced so often, the copy leaves the disk no backlog that syncs of the log would wait behind. */
+const SYNC_BYTES = 4 * COPY_TX_BYTES;
+/** While others write, half of the time is theirs; a piece that took long is not made up for. */
+const PAUSE_MAX_MS = 50;
 /** When so little is left, commits are held for the rest: some milliseconds. */
 const SWITCH_CHANGES_MAX = 4000;
 const SWITCH_BYTES_MAX = 2 << 20;
@@ -87,6 +91,10 @@ export class Defragmentation {
   #delta = new Delta();
   #copy: Store | undefined;
   #rounds = 0;
+  #unsyncedBytes = 0;
+  #pieceBeganMs = 0;
+  /** Of the delta, when the last piece was written. */
+  #changesSeen = 0;
   #before = { sizeBytes: 0, freeBytes: 0 };
   #isCancelled = false;
   #isWaitingForIdle = false;
@@ -135,9 +143,31 @@ export class Defragmentation {
       this.#write(
         (tx) => copying.fill(tx, COPY_TX_BYTES),
         "pages only",
-        () => this.#copyNext(copying),
+        () => this.#syncAndPause(() => this.#copyNext(copying)),
       );
     }
+  }
+
+  #syncAndPause(next: () => void): void {
+    this.#unsyncedBytes += COPY_TX_BYTES;
+    if (this.#unsyncedBytes < SYNC_BYTES) {
+      this.#pause(next);
+      return;
+    }
+    this.#unsyncedBytes = 0;
+    this.#copy!.file.sync((error) => {
+      if (error === null) this.#pause(next);
+      else this.#fail(error);
+    });
+  }
+
+  #pause(next: () => void): void {
+    const { clock } = this.#options;
+    const tookMs = clock.monotonicMs() - this.#pieceBeganMs;
+    const isAlone = this.#delta.changeCount === this.#changesSeen;
+    this.#changesSeen = this.#delta.changeCount;
+    if (isAlone) this.#attempt(next);
+    else clock.after(Math.min(tookMs, PAUSE_MAX_MS), () => this.#attempt(next));
   }
 
   #catchUp(): void {
@@ -210,6 +240,7 @@ export class Defragmentation {
       return;
     }
     const { clock } = this.#options;
+    this.#pieceBeganMs = clock.monotonicMs();
     const done = (error: Error | null) => {
       if (error !== null) this.#fail(error);
       else this.#attempt(next);
