@@ -27,8 +27,8 @@ if (files.length === 0) {
 }
 const stream = run({
   files: files.map((file) => join(dist, file)),
-  // Tests with servers would starve one another.
-  concurrency: !paths.some((path) => /^test\/(compat|cluster)/.test(path)),
+  // Tests with servers would starve one another; two of them wait for different things.
+  concurrency: paths.some((path) => /^test\/(compat|cluster)/.test(path)) ? 2 : true,
   ...(name === undefined ? {} : { testNamePatterns: [name] }),
 });
 stream.on("test:fail", () => {

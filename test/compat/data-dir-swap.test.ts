@@ -8,11 +8,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import type { Client } from "../../src/client/client.ts";
+import { amount } from "./extent.ts";
 import { freePorts, MemberProcess, OUR_ETCD } from "./member-process.ts";
 import { runMixedLoad } from "./mixed-load.ts";
 import { stockBinaries } from "./stock-binaries.ts";
 
-const OPERATIONS = 10_000;
+const OPERATIONS = amount(3000, 10_000);
 const root = mkdtempSync(join(tmpdir(), "quorate-swap-"));
 after(() => rmSync(root, { recursive: true, force: true }));
 

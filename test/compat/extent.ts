@@ -7,3 +7,8 @@ const IS_ALL = process.env["QUORATE_COMPAT"] === "all";
 export function extent<T>(all: readonly T[], usual: number): readonly T[] {
   return IS_ALL ? all : all.slice(0, usual);
 }
+
+/** Operations, rounds and the like. */
+export function amount(usual: number, all: number): number {
+  return IS_ALL ? all : usual;
+}
