@@ -59,8 +59,6 @@ class Stage {
       HOME: directory,
       TZ: "UTC",
       LANG: "C.UTF-8",
-      // Ours does nothing by itself; stock does not know it.
-      ETCD_SELF_CARE: "off",
     };
     this.#setting = {
       ...{ directory, environment },
