@@ -12,7 +12,7 @@ import { readKnown } from "./run.ts";
 import { listTranscripts, performAll, readTranscript } from "./transcripts.ts";
 
 const hasGo = spawnSync("go", ["version"]).status === 0;
-const combinations = hasGo ? extent(["", "etcdctl,etcdutl", "etcd"], 1) : [""];
+const combinations = hasGo ? extent(["etcdctl,etcdutl", "", "etcd"], 1) : [""];
 
 for (const stock of combinations) {
   const title = stock === "" ? "all programs ours" : `stock ${stock}`;
