@@ -1,17 +1,22 @@
-// Sizes for people: powers of a thousand, one digit behind the point below ten.
+// Sizes for people, as etcd prints them.
 
 const units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
 
+/** In powers of 1000 and two digits, as etcd shows sizes: 2.1 GB, 10 MB, 512 B. */
 export function humanSize(sizeBytes: number): string {
+  let unit = 0;
+  let value = sizeBytes;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
   if (sizeBytes < 10) return `${sizeBytes} B`;
-  const power = Math.min(units.length - 1, Math.floor(Math.log10(sizeBytes) / 3 + 1e-12));
-  const value = Math.floor((sizeBytes / 1000 ** power) * 10 + 0.5) / 10;
-  return `${value < 10 ? value.toFixed(1) : roundHalfEven(value)} ${units[power]}`;
+  const rounded = Math.floor(value * 10 + 0.5) / 10;
+  return `${rounded < 10 ? rounded.toFixed(1) : halfToEven(rounded)} ${units[unit]}`;
 }
 
-/** As Go prints without decimals: 20.5 is 20, 21.5 is 22. */
-function roundHalfEven(value: number): number {
-  const whole = Math.floor(value);
-  if (value - whole !== 0.5) return Math.round(value);
-  return whole % 2 === 0 ? whole : whole + 1;
+/** 20.5 is 20, as Go prints it; JavaScript would make it 21. */
+function halfToEven(value: number): number {
+  const floor = Math.floor(value);
+  return value - floor === 0.5 ? floor + (floor % 2) : Math.round(value);
 }

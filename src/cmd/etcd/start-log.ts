@@ -4,7 +4,7 @@
 import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
 import { formatDuration } from "../../base/duration-text.ts";
-import { humanBytes } from "../../base/human-bytes.ts";
+import { humanSize } from "../../base/human-size.ts";
 import type { Logger } from "../../base/log.ts";
 import { SERVER_VERSION } from "../../server/options.ts";
 import { retentionNumber } from "./auto-compaction.ts";
@@ -141,9 +141,9 @@ function warnOfSizes(config: EtcdConfig, log: Logger): void {
   if (config.maxRequestBytes > REQUEST_BYTES_ADVISED) {
     log.warn("exceeded recommended request limit", {
       "max-request-bytes": config.maxRequestBytes,
-      "max-request-size": humanBytes(config.maxRequestBytes),
+      "max-request-size": humanSize(config.maxRequestBytes),
       "recommended-request-bytes": REQUEST_BYTES_ADVISED,
-      "recommended-request-size": humanBytes(REQUEST_BYTES_ADVISED),
+      "recommended-request-size": humanSize(REQUEST_BYTES_ADVISED),
     });
   }
   const quota = config.quotaBackendBytes;
@@ -156,16 +156,16 @@ function warnOfSizes(config: EtcdConfig, log: Logger): void {
     log.warn("quota exceeds the maximum value", {
       ...name,
       "quota-size-bytes": quota,
-      "quota-size": humanBytes(quota),
+      "quota-size": humanSize(quota),
       "quota-maximum-size-bytes": QUOTA_BYTES_ADVISED,
-      "quota-maximum-size": humanBytes(QUOTA_BYTES_ADVISED),
+      "quota-maximum-size": humanSize(QUOTA_BYTES_ADVISED),
     });
   }
   const bytes = quota || DEFAULT_QUOTA_BYTES;
   log.info(quota === 0 ? "enabled backend quota with default value" : "enabled backend quota", {
     ...name,
     "quota-size-bytes": bytes,
-    "quota-size": humanBytes(bytes),
+    "quota-size": humanSize(bytes),
   });
 }
 

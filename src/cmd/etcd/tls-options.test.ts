@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createSecureContext } from "node:tls";
-import { humanBytes } from "../../base/human-bytes.ts";
+import { humanSize } from "../../base/human-size.ts";
 import { defaultInterface } from "./default-host.ts";
 import { cipherNames } from "./tls-options.ts";
 
@@ -15,7 +15,7 @@ test("Go's cipher suites are translated, and TLS 1.3 stays possible", () => {
 
 test("sizes are shown as etcd shows them", () => {
   const shown = [0, 9, 10, 512, 999, 1000, 20_480, 1_572_864, 2147483648, 8589934592, 1e10];
-  assert.deepEqual(shown.map(humanBytes), [
+  assert.deepEqual(shown.map(humanSize), [
     ...["0 B", "9 B", "10 B", "512 B", "999 B", "1.0 kB", "20 kB"],
     ...["1.6 MB", "2.1 GB", "8.6 GB", "10 GB"],
   ]);

@@ -3,7 +3,7 @@
 // busy. Raft hears of it when all is safe.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { humanBytes } from "../../base/human-bytes.ts";
+import { humanSize } from "../../base/human-size.ts";
 import type { SnapshotSink } from "../../io/network.ts";
 import { type Message, MessageType } from "../../wire/messages/raft.ts";
 import { hexId } from "./compatibility.ts";
@@ -106,7 +106,7 @@ export class SnapshotReceiver {
     context.log.info("receiving database snapshot", {
       ...this.#fields,
       "incoming-snapshot-message-size-bytes": messageBytes,
-      "incoming-snapshot-message-size": humanBytes(messageBytes),
+      "incoming-snapshot-message-size": humanSize(messageBytes),
     });
     this.#sink = context.self.snapshot(message);
     if (input.available > 0) this.#write(input.bytes.subarray(input.at, input.end));
@@ -134,7 +134,7 @@ export class SnapshotReceiver {
     log.info("receiving database snapshot: progress", {
       ...this.#fields,
       "received-bytes": this.#databaseBytes,
-      received: humanBytes(this.#databaseBytes),
+      received: humanSize(this.#databaseBytes),
     });
   }
 
@@ -164,7 +164,7 @@ export class SnapshotReceiver {
     log.info("received and saved database snapshot", {
       ...this.#fields,
       "incoming-snapshot-size-bytes": this.#databaseBytes,
-      "incoming-snapshot-size": humanBytes(this.#databaseBytes),
+      "incoming-snapshot-size": humanSize(this.#databaseBytes),
       "download-took": `${tookMs}ms`,
     });
     this.#isOver = true;

@@ -6,7 +6,7 @@
 // memory as a whole, and a slow peer costs nothing but time.
 
 import type { ClientRequest } from "node:http";
-import { humanBytes } from "../../base/human-bytes.ts";
+import { humanSize } from "../../base/human-size.ts";
 import type { SnapshotSource } from "../../io/network.ts";
 import type { Message } from "../../wire/messages/raft.ts";
 import { hexId } from "./compatibility.ts";
@@ -65,7 +65,7 @@ export class SnapshotSender {
       "snapshot-index": message.snapshot?.metadata?.index ?? 0,
       "remote-peer-id": this.#id,
       bytes: this.#totalBytes,
-      size: humanBytes(this.#totalBytes),
+      size: humanSize(this.#totalBytes),
     };
   }
 
@@ -149,7 +149,7 @@ export class SnapshotSender {
     log.info("sending database snapshot: progress", {
       ...this.#fields,
       "sent-bytes": this.#positionBytes,
-      sent: humanBytes(this.#positionBytes),
+      sent: humanSize(this.#positionBytes),
     });
   }
 
