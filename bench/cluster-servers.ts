@@ -1,14 +1,15 @@
 // Three members of one kind on this machine, for measurements.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Kind, Programs } from "./servers.ts";
+import { cpuSeconds, isHealthy, type Kind, type Programs } from "./servers.ts";
 
 const MEMBERS = 3;
 const START_TIMEOUT_MS = 120_000;
-const CLOCK_TICKS_PER_SECOND = 100;
+/** A member without a leader may hold back its answer for long. */
+const HEALTH_TIMEOUT_MS = 2000;
 
 export interface Status {
   readonly leader: string;
@@ -45,7 +46,11 @@ export class BenchCluster {
   }
 
   endpointOf(at: number): string {
-    return `127.0.0.1:${this.#firstPort + 2 * at}`;
+    return `127.0.0.1:${this.#portOf(at)}`;
+  }
+
+  #portOf(at: number): number {
+    return this.#firstPort + 2 * at;
   }
 
   get endpoints(): string[] {
@@ -69,9 +74,9 @@ export class BenchCluster {
 
   async untilHealthy(): Promise<void> {
     const deadline = performance.now() + START_TIMEOUT_MS;
-    for (const endpoint of this.endpoints) {
-      while (!(await isHealthy(endpoint))) {
-        if (performance.now() > deadline) throw new Error(`${endpoint} is not healthy`);
+    for (let at = 0; at < MEMBERS; at++) {
+      while (!(await isHealthy(this.#portOf(at), HEALTH_TIMEOUT_MS))) {
+        if (performance.now() > deadline) throw new Error(`${this.endpointOf(at)} is not healthy`);
         await new Promise((resolve) => setTimeout(resolve, 10));
       }
     }
@@ -79,14 +84,12 @@ export class BenchCluster {
 
   /** User and system time of all members so far. */
   cpuSeconds(): number {
-    let ticks = 0;
+    let seconds = 0;
     for (const child of this.#children) {
       if (child === undefined || child.exitCode !== null || child.signalCode !== null) continue;
-      const stat = readFileSync(`/proc/${child.pid}/stat`, "utf8");
-      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      ticks += Number(fields[11]) + Number(fields[12]);
+      seconds += cpuSeconds(child.pid!);
     }
-    return ticks / CLOCK_TICKS_PER_SECOND;
+    return seconds;
   }
 
   async status(at: number): Promise<Status> {
@@ -126,14 +129,5 @@ export class BenchCluster {
       ),
     );
     rmSync(this.#directory, { recursive: true, force: true });
-  }
-}
-
-async function isHealthy(endpoint: string): Promise<boolean> {
-  try {
-    const signal = AbortSignal.timeout(2000);
-    return (await fetch(`http://${endpoint}/health`, { signal })).ok;
-  } catch {
-    return false;
   }
 }

@@ -3,7 +3,7 @@
 
 import { BenchCluster } from "./cluster-servers.ts";
 import { capture, type Load, median, type Result, runLoad } from "./loads.ts";
-import { type Bench, type Row, ratioRow } from "./run.ts";
+import { type Bench, type Row, ratioRow, toIdleRow } from "./run.ts";
 import type { Kind } from "./servers.ts";
 
 const KINDS = ["stock", "ours"] as const satisfies Kind[];
@@ -150,18 +150,10 @@ async function measureCatchUp(bench: Bench): Promise<Row[]> {
     busy[kind] = result.p99Ms;
     await cluster.stop();
   }
-  const ratio = busy.ours / idle.ours;
   return [
     ratioRow("a member catches up 1 GB under 1,000 puts/s", " s", (kind) => seconds[kind], {}),
     ratioRow("… put p99 meanwhile", " ms", (kind) => busy[kind], {}),
-    {
-      name: "… to idle p99 (stock: left, ours: right)",
-      stock: `${(busy.stock / idle.stock).toFixed(2)}×`,
-      ours: `${ratio.toFixed(2)}×`,
-      ratio,
-      promise: "≤ 3×",
-      isKept: ratio <= 3,
-    },
+    toIdleRow(idle, busy, 3),
   ];
 }
 

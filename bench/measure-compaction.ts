@@ -1,7 +1,7 @@
 // Latency of puts while 1,000,000 revisions are compacted, against the same server idle.
 
 import { capture, runLoad } from "./loads.ts";
-import { type Bench, type Row, ratioRow } from "./run.ts";
+import { type Bench, type Row, ratioRow, toIdleRow } from "./run.ts";
 import { type Kind, startServer } from "./servers.ts";
 
 const PORT = 25090;
@@ -32,17 +32,9 @@ export async function measureCompaction(bench: Bench): Promise<Row[]> {
     if (!(await compacted).ok) throw new Error("the compaction failed");
     await server.stop();
   }
-  const ratio = busy.ours / idle.ours;
   return [
     ratioRow("put p99 during compaction of 1M revisions", " ms", (kind) => busy[kind], {}),
-    {
-      name: "… to idle p99 (stock: left, ours: right)",
-      stock: `${(busy.stock / idle.stock).toFixed(2)}×`,
-      ours: `${ratio.toFixed(2)}×`,
-      ratio,
-      promise: "≤ 2×",
-      isKept: ratio <= 2,
-    },
+    toIdleRow(idle, busy, 2),
   ];
 }
 

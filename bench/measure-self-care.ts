@@ -6,7 +6,7 @@
 import { accountingMicros } from "./accounting-cost.ts";
 import { capture, runLoad } from "./loads.ts";
 import { onCopies } from "./measure-maintenance.ts";
-import { type Bench, type Row, ratioRow } from "./run.ts";
+import { type Bench, type Row, ratioRow, toIdleRow } from "./run.ts";
 import { type Kind, startServer } from "./servers.ts";
 
 const PORT = 25690;
@@ -74,7 +74,6 @@ async function defragmentationRows(bench: Bench): Promise<Row[]> {
     (kind) => longest[kind],
     {},
   );
-  const toIdle = p99.busy.ours / p99.idle.ours;
   return [
     {
       ...row,
@@ -82,14 +81,7 @@ async function defragmentationRows(bench: Bench): Promise<Row[]> {
       isKept: longest.ours <= LONGEST_MAX_MS,
     },
     ratioRow("… put p99 meanwhile", " ms", (kind) => p99.busy[kind], {}),
-    {
-      name: "… to idle p99 (stock: left, ours: right)",
-      stock: `${(p99.busy.stock / p99.idle.stock).toFixed(2)}×`,
-      ours: `${toIdle.toFixed(2)}×`,
-      ratio: toIdle,
-      promise: "≤ 2×",
-      isKept: toIdle <= 2,
-    },
+    toIdleRow(p99.idle, p99.busy, 2),
   ];
 }
 

@@ -150,6 +150,23 @@ export function ratioRow(
   };
 }
 
+/** What is felt of something that goes on: p99 meanwhile to p99 idle, each server to itself. */
+export function toIdleRow(
+  idle: Readonly<Record<Kind, number>>,
+  busy: Readonly<Record<Kind, number>>,
+  atMost: number,
+): Row {
+  const ratio = busy.ours / idle.ours;
+  return {
+    name: "… to idle p99 (stock: left, ours: right)",
+    stock: `${(busy.stock / idle.stock).toFixed(2)}×`,
+    ours: `${ratio.toFixed(2)}×`,
+    ratio,
+    promise: `≤ ${atMost}×`,
+    isKept: ratio <= atMost,
+  };
+}
+
 function render(rows: readonly Row[]): string {
   const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"]).toString().trim();
   const machine = `${cpus().length} cores ${cpus()[0]!.model.trim()}`;

@@ -90,10 +90,13 @@ async function ready(port: number, child: ChildProcess, isTls: boolean): Promise
   throw new Error("the server did not start");
 }
 
-async function isHealthy(port: number): Promise<boolean> {
+export async function isHealthy(
+  port: number,
+  timeoutMs: number = START_TIMEOUT_MS,
+): Promise<boolean> {
   try {
-    const answer = await fetch(`http://127.0.0.1:${port}/health`);
-    return answer.ok;
+    const signal = AbortSignal.timeout(timeoutMs);
+    return (await fetch(`http://127.0.0.1:${port}/health`, { signal })).ok;
   } catch {
     return false;
   }
@@ -119,7 +122,7 @@ function stopped(child: ChildProcess): Promise<void> {
   });
 }
 
-function cpuSeconds(pid: number): number {
+export function cpuSeconds(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND;
