@@ -12,8 +12,8 @@ import type { Run } from "./bolt/output.ts";
 import { sizeChangeFields, sizeFields } from "./size-fields.ts";
 import { createStore, directoryOf, type Store } from "./store.ts";
 
-/** Of one transaction of the copy. */
-const COPY_TX_BYTES = 3 << 20;
+/** Of one transaction of a copy: it holds the branch nodes above so many leaves in memory. */
+export const COPY_TX_BYTES: number = 3 << 20;
 
 export interface DefragmentNowOptions {
   readonly disk: Disk;

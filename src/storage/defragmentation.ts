@@ -12,22 +12,18 @@
 
 import { durationText } from "../base/duration-text.ts";
 import { latin1Bytes } from "../base/latin1.ts";
-import type { Logger } from "../base/log.ts";
-import type { Clock, Disk } from "../io/io.ts";
 import { BackendMetrics } from "./backend-metrics.ts";
 import type { Batch } from "./batch.ts";
 import { Copy, copyBucket } from "./bolt/copy.ts";
 import type { View } from "./bolt/db.ts";
-import type { FreelistType } from "./bolt/free-spans.ts";
 import { encodeMetaPage } from "./bolt/meta.ts";
 import type { Tx } from "./bolt/tx.ts";
 import { CommitJob, type CommitKind, FILL_APPEND, type Filler } from "./commit-job.ts";
+import { COPY_TX_BYTES, type DefragmentNowOptions } from "./defragment-now.ts";
 import { Bucket, revisionBytes } from "./schema.ts";
 import { sizeChangeFields, sizeFields } from "./size-fields.ts";
 import { createStore, directoryOf, type Store } from "./store.ts";
 
-/** Of one transaction of the copy: it holds the branch nodes above so many leaves in memory. */
-const COPY_TX_BYTES = 3 << 20;
 /** Synced so often, the copy leaves the disk no backlog that syncs of the log would wait behind. */
 const SYNC_BYTES = 4 * COPY_TX_BYTES;
 /** While others write, half of the time is theirs; a piece that took long is not made up for. */
@@ -39,14 +35,7 @@ const SWITCH_BYTES_MAX = 2 << 20;
 const CATCH_UP_ROUNDS_MAX = 10;
 const COST_CHANGE = 2;
 
-export interface DefragmentationOptions {
-  readonly disk: Disk;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly path: string;
-  readonly freelistType: FreelistType;
-  readonly metrics: BackendMetrics;
-  readonly store: Store;
+export interface DefragmentationOptions extends DefragmentNowOptions {
   /** The newest revision in the state that is copied, or that was ever before it. */
   readonly lastMain: number;
   /** Lets no further commit begin; true if none is under way. Else `idle` is called. */

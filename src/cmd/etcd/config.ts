@@ -1,6 +1,7 @@
 // The configuration of a start, with every option resolved: types instead of texts, milliseconds
 // instead of Go's durations, lists and URLs taken apart. `load-config.ts` makes it and checks it.
 
+import type { PeerTlsOptions } from "../../net/peer/peer-tls-options.ts";
 import type { BackupOptions } from "../../server/care/backups.ts";
 import type { PrefixQuota } from "../../server/care/prefix-quotas.ts";
 import type { GateSettings } from "./feature-gates.ts";
@@ -104,15 +105,7 @@ export interface TlsConfig {
   readonly maxVersion: string;
 }
 
-export interface PeerTlsConfig extends TlsConfig {
-  readonly clientCertFile: string;
-  readonly clientKeyFile: string;
-  readonly trustedCaFile: string;
-  readonly clientCertAuth: boolean;
-  readonly crlFile: string;
-  readonly allowedCns: readonly string[];
-  readonly allowedHostnames: readonly string[];
-  readonly skipClientSanVerification: boolean;
+export interface PeerTlsConfig extends Omit<PeerTlsOptions, "isSelfMade"> {
   /** Without files: a certificate is made. */
   readonly isAutomatic: boolean;
   readonly madeValidityYears: number;
