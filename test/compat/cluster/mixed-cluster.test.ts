@@ -7,8 +7,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { amount, extent } from "../extent.ts";
-import { runMixedLoad } from "../mixed-load.ts";
-import { type Make, MixedCluster, type MixedMember, SHORT_LOG } from "./mixed-cluster.ts";
+import {
+  type Make,
+  type MixedCluster,
+  type MixedMember,
+  SHORT_LOG,
+  withCluster,
+} from "./mixed-cluster.ts";
 
 const OPERATIONS = amount(400, 1000);
 const root = mkdtempSync(join(tmpdir(), "quorate-mixed-"));
@@ -23,35 +28,13 @@ const compositions: readonly (readonly Make[])[] = [
   ["ours", "ours", "ours"],
 ];
 
-async function load(cluster: MixedCluster, seed: number, operations = OPERATIONS): Promise<void> {
-  const client = cluster.connect();
-  try {
-    await runMixedLoad(client, seed, operations);
-  } finally {
-    client.close();
-  }
-}
-
-async function withCluster(
-  makes: readonly Make[],
-  flags: readonly string[],
-  work: (cluster: MixedCluster) => Promise<void>,
-): Promise<void> {
-  const cluster = await MixedCluster.start(mkdtempSync(join(root, "c-")), makes, flags);
-  try {
-    await work(cluster);
-  } finally {
-    await cluster.close();
-  }
-}
-
 for (const makes of extent(compositions, 1)) {
   test(`${makes.join(", ")}: each leads once`, { timeout: 300_000 }, async () => {
-    await withCluster(makes, [], async (cluster) => {
+    await withCluster(root, makes, [], async (cluster) => {
       let seed = 1;
       for (const member of cluster.members) {
         await cluster.makeLeader(member);
-        await load(cluster, seed++);
+        await cluster.load(seed++, OPERATIONS);
         await cluster.assertEqual();
       }
     });
@@ -66,19 +49,19 @@ async function assertSnapshot(
 ): Promise<void> {
   await cluster.makeLeader(leader);
   await away.stop();
-  await load(cluster, 7, 500);
+  await cluster.load(7, 500);
   await cluster.restart(away);
   await cluster.assertEqual();
   assert.ok(await away.metric("etcd_network_snapshot_receive_success"), "by a snapshot");
-  await load(cluster, 8, 100);
+  await cluster.load(8, 100);
   await cluster.assertEqual();
 }
 
 for (const go of extent(["3.7", "3.6"] as const, 1)) {
   test(`a snapshot from ours to ${go}, and back`, { timeout: 300_000 }, async () => {
-    await withCluster(["ours", go, "ours"], SHORT_LOG, async (cluster) => {
+    await withCluster(root, ["ours", go, "ours"], SHORT_LOG, async (cluster) => {
       const [first, second, third] = cluster.members as [MixedMember, MixedMember, MixedMember];
-      await load(cluster, 6, 500);
+      await cluster.load(6, 500);
       await assertSnapshot(cluster, first, second);
       await assertSnapshot(cluster, second, first);
       await assertSnapshot(cluster, first, third);
@@ -87,11 +70,11 @@ for (const go of extent(["3.7", "3.6"] as const, 1)) {
 }
 
 test("kill -9 of each in turn, with load meanwhile", { timeout: 300_000 }, async () => {
-  await withCluster(["ours", "3.7", "ours"], SHORT_LOG, async (cluster) => {
+  await withCluster(root, ["ours", "3.7", "ours"], SHORT_LOG, async (cluster) => {
     for (const [at, member] of cluster.members.entries()) {
       await member.stop("SIGKILL");
       await cluster.leader();
-      await load(cluster, at, 200);
+      await cluster.load(at, 200);
       await cluster.restart(member);
       await cluster.assertEqual();
     }

@@ -2,11 +2,12 @@
 // stopped, started again; at any moment all can be asked whether they have the same data.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Client } from "../../../src/client/client.ts";
 import type { StatusResponse } from "../../../src/wire/messages/rpc-maintenance.ts";
 import { freePorts, MemberProcess, OUR_ETCD, type Ports } from "../member-process.ts";
+import { runMixedLoad } from "../mixed-load.ts";
 import { stockBinaries } from "../stock-binaries.ts";
 
 export type Make = "ours" | "3.7" | "3.6";
@@ -197,6 +198,16 @@ export class MixedCluster {
     });
   }
 
+  /** Requests of all kinds, through whoever is there. */
+  async load(seed: number, operations: number): Promise<void> {
+    const client = this.connect();
+    try {
+      await runMixedLoad(client, seed, operations);
+    } finally {
+      client.close();
+    }
+  }
+
   /** All members have the same data at the same revision. Learners are not asked for hashes. */
   async assertEqual(): Promise<void> {
     const client = this.connect();
@@ -244,5 +255,20 @@ export async function eventually(isDone: () => Promise<boolean>): Promise<void> 
     }
     if (performance.now() > deadline) throw error;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+/** Does `work` with a cluster in a directory of its own below `root`, which is closed in the end. */
+export async function withCluster(
+  root: string,
+  makes: readonly Make[],
+  flags: readonly string[],
+  work: (cluster: MixedCluster) => Promise<void>,
+): Promise<void> {
+  const cluster = await MixedCluster.start(mkdtempSync(join(root, "c-")), makes, flags);
+  try {
+    await work(cluster);
+  } finally {
+    await cluster.close();
   }
 }

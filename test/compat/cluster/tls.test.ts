@@ -6,8 +6,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { makeSelfCert } from "../../../src/net/self-cert.ts";
 import { extent } from "../extent.ts";
-import { runMixedLoad } from "../mixed-load.ts";
-import { MixedCluster, SHORT_LOG } from "./mixed-cluster.ts";
+import { SHORT_LOG, withCluster } from "./mixed-cluster.ts";
 
 const DAY_MS = 24 * 3600 * 1000;
 
@@ -44,22 +43,16 @@ const settings: readonly (readonly [string, readonly string[]])[] = [
 
 for (const [name, flags] of extent(settings, 1)) {
   test(`${name}: each leads once, and sends a snapshot`, { timeout: 300_000 }, async () => {
-    const directory = mkdtempSync(join(root, "c-"));
     const makes = ["ours", "3.7", "3.6"] as const;
-    const cluster = await MixedCluster.start(directory, makes, [...SHORT_LOG, ...flags]);
-    try {
+    await withCluster(root, makes, [...SHORT_LOG, ...flags], async (cluster) => {
       for (const [at, member] of cluster.members.entries()) {
         await cluster.makeLeader(member);
         const away = cluster.members[(at + 1) % makes.length]!;
         await away.stop();
-        const client = cluster.connect();
-        await runMixedLoad(client, at, 400);
-        client.close();
+        await cluster.load(at, 400);
         await cluster.restart(away);
         await cluster.assertEqual();
       }
-    } finally {
-      await cluster.close();
-    }
+    });
   });
 }
