@@ -105,3 +105,20 @@ test("the outbox flushes each connection once, at the end of the turn at the lat
   outbox.add(connection);
   assert.equal(tasks.length, 2);
 });
+
+test("events leave before the answer to the change that made them", () => {
+  const outbox = new Outbox({
+    monotonicMs: () => 0,
+    wallMs: () => 0,
+    after: () => ({ cancel() {} }),
+    endOfTurn: () => {},
+  });
+  const order: string[] = [];
+  const connection = (name: string) => ({ isListed: false, flush: () => order.push(name) });
+  const [first, second, watching] = ["first", "second", "watching"].map(connection);
+  outbox.answered(first!);
+  outbox.answered(second!);
+  outbox.add(watching!);
+  outbox.flush();
+  assert.deepEqual(order.slice(-2), ["watching", "second"]);
+});
