@@ -21,27 +21,15 @@ import { CommitJob, type Filler } from "../../src/storage/commit-job.ts";
 import { MetaKey } from "../../src/storage/schema.ts";
 import { openStore, type Store } from "../../src/storage/store.ts";
 import { SimRandom } from "../simulation/sim-random.ts";
+import { stockBinaries } from "./stock-binaries.ts";
 
-const { bbolt, etcdutl } = stockPrograms();
+const { bbolt, etcdutl } = stockBinaries("3.7") as { bbolt: string; etcdutl: string };
 const directory = mkdtempSync(join(tmpdir(), "quorate-bolt-"));
 after(() => rmSync(directory, { recursive: true }));
 const disk = new NodeDisk();
 const clock = new NodeClock();
 let fileCount = 0;
 const TOOL_TIMEOUT_MS = 60_000;
-
-interface Programs {
-  readonly bbolt: string;
-  readonly etcdutl: string;
-}
-
-/** Builds them if need be; they are cached outside the checkout. */
-function stockPrograms(): Programs {
-  const args = [join(process.cwd(), "scripts/stock.mjs"), "--only", "3.7"];
-  const result = spawnSync(process.execPath, args, { encoding: "utf8" });
-  assert.equal(result.status, 0, result.stderr);
-  return (JSON.parse(result.stdout) as { "3.7": Programs })["3.7"];
-}
 
 function newPath(): string {
   return join(directory, `db-${fileCount++}`);

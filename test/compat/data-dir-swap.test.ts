@@ -46,7 +46,8 @@ test("ours, etcd 3.7, ours: the same data", { timeout: 300_000 }, async () => {
 });
 
 test("etcd 3.6 takes over after a downgrade, and gives back", { timeout: 300_000 }, async () => {
-  const { etcd: older, etcdctl } = stockBinaries("3.6");
+  const { etcd: older } = stockBinaries("3.6");
+  const { etcdctl } = stockBinaries("3.7");
   const dataDir = join(root, "three-six");
   const ports = await freePorts();
   const ours = await MemberProcess.start(OUR_ETCD, dataDir, ports, ["--snapshot-count", "500"]);

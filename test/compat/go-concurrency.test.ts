@@ -12,7 +12,7 @@ import { Election, observeElection } from "../../src/client/election.ts";
 import { Mutex } from "../../src/client/mutex.ts";
 import { Session } from "../../src/client/session.ts";
 import { transact } from "../../src/client/stm.ts";
-import { buildGoProgram, GoProgram } from "./go-program.ts";
+import { GoProgram, goProgram } from "./go-program.ts";
 import { freePorts, MemberProcess, OUR_ETCD } from "./member-process.ts";
 import { stockBinaries } from "./stock-binaries.ts";
 
@@ -20,7 +20,7 @@ const TTL_SECONDS = 30;
 const TIMES = 20;
 
 const root = mkdtempSync(join(tmpdir(), "quorate-concurrency-"));
-const program = buildGoProgram(root);
+const program = goProgram();
 const cleanUp: (() => Promise<void>)[] = [];
 after(async () => {
   for (const task of cleanUp.reverse()) await task();

@@ -1,16 +1,12 @@
 // The Go program of this folder as a process of a test: lines in, lines out.
 
-import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from "node:child_process";
-import { join } from "node:path";
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { findRoot } from "../tidy/source-file.ts";
+import { stockBinaries } from "./stock-binaries.ts";
 
-/** Builds it into `directory`. @throws Error without a Go toolchain */
-export function buildGoProgram(directory: string): string {
-  const program = join(directory, "go-program");
-  const cwd = join(findRoot(), "test", "compat", "go");
-  execFileSync("go", ["build", "-o", program, "."], { cwd });
-  return program;
+/** The path of the program. @throws Error without a Go toolchain */
+export function goProgram(): string {
+  return stockBinaries("clients")["go"]!;
 }
 
 export class GoProgram {

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { Mutex } from "../../src/client/mutex.ts";
 import { Session } from "../../src/client/session.ts";
-import { buildGoProgram, GoProgram } from "./go-program.ts";
+import { GoProgram, goProgram } from "./go-program.ts";
 import { freePorts, MemberProcess, OUR_ETCD } from "./member-process.ts";
 
 /** The story has 5 s; what is counted is the polls, not the time. */
@@ -20,7 +20,7 @@ const POLLS = 10;
 const TTL_SECONDS = 3;
 
 const root = mkdtempSync(join(tmpdir(), "quorate-polling-"));
-const program = buildGoProgram(root);
+const program = goProgram();
 let member: MemberProcess;
 let holder: GoProgram;
 const waiters: GoProgram[] = [];

@@ -5,6 +5,7 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { stockBinaries } from "./stock-binaries.ts";
 
 export interface StockPrograms {
   readonly etcd: string;
@@ -12,12 +13,10 @@ export interface StockPrograms {
   readonly etcdutl: string;
 }
 
-/** Builds them if need be; they are cached outside the checkout. */
+/** The server of that version, with the command lines of 3.7. */
 export function stockPrograms(set: "3.6" | "3.7"): StockPrograms {
-  const args = [join(process.cwd(), "scripts/stock.mjs"), "--only", set];
-  const result = spawnSync(process.execPath, args, { encoding: "utf8" });
-  assert.equal(result.status, 0, result.stderr);
-  return (JSON.parse(result.stdout) as Record<string, StockPrograms>)[set]!;
+  const { etcdctl, etcdutl } = stockBinaries("3.7");
+  return { etcd: stockBinaries(set)["etcd"]!, etcdctl: etcdctl!, etcdutl: etcdutl! };
 }
 
 export class StockEtcd {

@@ -1,9 +1,9 @@
 // Which programs perform a transcript: ours from bin/, or the reference programs that
 // scripts/stock.mjs builds.
 
-import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { findRoot } from "../../tidy/source-file.ts";
+import { stockBinaries } from "../stock-binaries.ts";
 import type { Programs } from "./run-program.ts";
 
 export type ProgramName = keyof Programs;
@@ -17,12 +17,8 @@ export function ourPrograms(): Programs {
 
 /** Built if they are not there yet. @throws Error without a Go toolchain */
 export function stockPrograms(): Programs {
-  const script = join(findRoot(), "scripts", "stock.mjs");
-  const stdio: ["ignore", "pipe", "inherit"] = ["ignore", "pipe", "inherit"];
-  const built = spawnSync(process.execPath, [script, "--only", "3.7"], { encoding: "utf8", stdio });
-  if (built.status !== 0) throw new Error("the reference programs could not be built");
-  const paths = JSON.parse(built.stdout)["3.7"];
-  return { etcd: [paths.etcd], etcdctl: [paths.etcdctl], etcdutl: [paths.etcdutl] };
+  const { etcd, etcdctl, etcdutl } = stockBinaries("3.7");
+  return { etcd: [etcd!], etcdctl: [etcdctl!], etcdutl: [etcdutl!] };
 }
 
 /** `--stock etcd,etcdctl` and `--etcd "node main.js"`; what is not named is ours. */
