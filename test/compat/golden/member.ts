@@ -16,19 +16,29 @@ export interface Identity {
   readonly clusterId: bigint;
 }
 
-/** A token for which all ids have 16 digits in hex and 19 in decimal: tables keep their widths. */
+/** Where the ids of the first members are: above is room for those that are added. */
+const FIRST_IDS_END = 3n << 60n;
+
+/**
+ * A token for which all ids have 16 digits in hex and 19 in decimal: tables keep their widths. An
+ * id that is above those of the first members comes with every third second.
+ */
 export function chooseIdentity(...peerPorts: number[]): Identity {
   for (let attempt = 1; ; attempt++) {
     const token = `golden${attempt}`;
     const memberIds = peerPorts.map((port) =>
       digest(Buffer.from(`http://127.0.0.1:${port}${token}`)),
     );
-    const isAscending = memberIds.every((id, at) => at === 0 || id > memberIds[at - 1]!);
+    const isOrdered = memberIds.every((id, at) => at === 0 || id > memberIds[at - 1]!);
+    if (!isOrdered || !memberIds.every((id) => isWide(id) && id < FIRST_IDS_END)) continue;
     const clusterId = digest(Buffer.concat(memberIds.map(bigEndian)));
-    if (isAscending && [...memberIds, clusterId].every(isWide)) {
-      return { token, memberIds, clusterId };
-    }
+    if (isWide(clusterId)) return { token, memberIds, clusterId };
   }
+}
+
+/** The id of a member that is added in this second. */
+export function idOfAdded(peerUrls: readonly string[], token: string, second: number): bigint {
+  return digest(Buffer.from(`${[...peerUrls].sort().join("")}${token}${second}`));
 }
 
 /** 16 digits in hex, 19 in decimal. */

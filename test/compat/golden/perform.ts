@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { changeFile } from "./change-file.ts";
 import { listFiles, listTree } from "./list-files.ts";
-import { chooseIdentity, isWide, sleep } from "./member.ts";
+import { chooseIdentity, idOfAdded, isWide, sleep } from "./member.ts";
 import { Normaliser } from "./normalise.ts";
 import { prepareHttp } from "./prepare-http.ts";
 import { performHttp } from "./run-http.ts";
@@ -16,6 +16,7 @@ import { type Item, type Step, splitWords } from "./transcript.ts";
 
 /** Clients and peers of five members, and one where nothing listens. */
 const MEMBERS_MAX = 5;
+const ADD_ATTEMPTS = 20;
 export const PORTS_PER_STAGE: number = 2 * MEMBERS_MAX + 1;
 
 export async function perform(
@@ -42,6 +43,7 @@ class Stage {
   readonly #setting: Setting;
   readonly #normaliser: Normaliser;
   readonly #servers: Servers;
+  readonly #token: string;
 
   constructor(programs: Programs, firstPort: number, members: number) {
     this.#programs = programs;
@@ -50,6 +52,7 @@ class Stage {
     const peerPorts = ports.map((port) => port + MEMBERS_MAX);
     const deadPort = firstPort + 2 * MEMBERS_MAX;
     const identity = chooseIdentity(...peerPorts.slice(0, members));
+    this.#token = identity.token;
     const directory = this.#directory;
     const places = { directory, clientPorts, peerPorts, deadPort, ...identity };
     this.#normaliser = new Normaliser(places);
@@ -108,24 +111,28 @@ class Stage {
 
   /**
    * The id of an added member depends on the second. It is to be the last in every list, and as
-   * wide as the others: until it is, the member is removed and added again. An id that was removed
-   * cannot come back, so that each attempt needs a second of its own.
+   * wide as the others: the program is started in a second that gives such an id. Should it be
+   * late, the member is removed and added again. Members that have just lost each other add none.
    */
   async #add(step: Step, name: string): Promise<string[]> {
-    for (;;) {
-      await sleep(1000);
+    const peerUrls = this.#normaliser.expand(step.command).match(/http:[^, ]+/g) ?? [];
+    let answer: string[] = [];
+    for (let attempt = 0; attempt < ADD_ATTEMPTS; attempt++) {
       const before = await this.#servers.memberIds();
+      const isGood = (id: bigint): boolean => isWide(id) && before.every((one) => one < id);
+      await untilSecond((second) => isGood(idOfAdded(peerUrls, this.#token, second)));
       let id: bigint | undefined;
-      const answer = await runProgram(step, this.#programs, this.#setting, this.#normaliser, {
+      answer = await runProgram(step, this.#programs, this.#setting, this.#normaliser, {
         beforeLines: async () => {
           id = (await this.#servers.memberIds()).find((one) => !before.includes(one));
           if (id !== undefined) this.#normaliser.learn(id, name);
         },
       });
-      if (id === undefined) throw new Error(`${step.command} added nobody: ${answer.join("\n")}`);
-      if (isWide(id) && before.every((one) => one < id!)) return answer;
+      if (id === undefined) continue;
+      if (isGood(id)) return answer;
       await this.#quietly(`etcdctl member remove ${id.toString(16)}`, []);
     }
+    throw new Error(`${step.command} added nobody: ${answer.join("\n")}`);
   }
 
   async close(): Promise<void> {
@@ -139,6 +146,13 @@ class Stage {
     // What the following steps rest on has to have worked.
     if (answer.at(-1) !== "exit: 0") throw new Error(`do: ${command}\n${answer.join("\n")}`);
   }
+}
+
+/** Until the beginning of a second that `isGood`. */
+async function untilSecond(isGood: (second: number) => boolean): Promise<void> {
+  let second = Math.floor(Date.now() / 1000) + 1;
+  while (!isGood(second)) second++;
+  await sleep(second * 1000 - Date.now());
 }
 
 /** Transcripts that start a cluster have three members from the beginning. */
