@@ -258,7 +258,7 @@ export async function eventually(isDone: () => Promise<boolean>): Promise<void> 
   }
 }
 
-/** Does `work` with a cluster in a directory of its own below `root`, which is closed in the end. */
+/** Does `work` with a cluster in a directory of its own below `root`; it is closed in the end. */
 export async function withCluster(
   root: string,
   makes: readonly Make[],
