@@ -4,6 +4,8 @@
 //   npm run sim -- 42 [--log full] [--until EVENT] [--without crash,txn] [--shrink]
 //   npm run sim -- --seeds 1000 --from 1 [--quiet]
 //   npm run sim -- --mutants [--from 1] [--seeds 1000] [--only NAME]
+//
+// A long run says every hundred seeds how far it is, and goes on after a failure.
 
 import { parseArgs } from "node:util";
 import { hunt } from "../mutants/hunt.ts";
@@ -12,10 +14,13 @@ import { planText } from "./report.ts";
 import { shrink } from "./shrink.ts";
 import { type Run, type RunOptions, simulate } from "./simulation.ts";
 import type { Changes } from "./swarm.ts";
+import { Tally } from "./tally.ts";
 
 const FRESH_SEEDS = 20;
 /** Below this seeds are easy to type. */
 const SEED_BOUND = 1_000_000_000;
+/** How often a long run says how far it is. */
+const SEEDS_PER_LINE = 100;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -75,30 +80,23 @@ function one(seed: number): void {
 }
 
 function many(from: number, count: number): void {
-  const began = process.hrtime.bigint();
   const changes = changesGiven();
-  let virtualMs = 0;
-  let failures = 0;
-  const rules = new Map<string, number[]>();
+  const tally = new Tally();
   for (let seed = from; seed < from + count; seed++) {
     const run = simulate(seed, { changes });
-    virtualMs += run.virtualMs;
-    const { failure } = run;
-    if (failure === undefined) continue;
-    failures++;
-    const seeds = rules.get(failure.rule);
-    if (seeds !== undefined) seeds.push(seed);
-    else rules.set(failure.rule, [seed]);
-    if (values.quiet === true) print(`seed ${seed}: ${firstLine(failure.error)}`);
-    else if (seeds === undefined) show(run, true);
+    const isNew = tally.add(run);
+    if (run.failure !== undefined) {
+      if (values.quiet === true) print(`seed ${seed}: ${firstLine(run.failure.error)}`);
+      else if (isNew) show(run, true);
+    }
+    const done = seed - from + 1;
+    if (done % SEEDS_PER_LINE === 0 && done < count) print(`to seed ${seed}: ${tally.text()}`);
   }
-  const minutes = Number(process.hrtime.bigint() - began) / 60e9;
-  for (const [rule, seeds] of rules) {
+  for (const [rule, seeds] of tally.failures) {
     print(`${seeds.length} × ${rule}: ${seeds.slice(0, 10).join(" ")}`);
   }
-  const rate = (virtualMs / 60_000 / minutes).toFixed(0);
-  print(`${count} seeds from ${from}: ${failures} failed; ${rate} virtual minutes per minute`);
-  if (failures > 0) process.exitCode = 1;
+  print(`${count} seeds from ${from}: ${tally.text()}`);
+  if (tally.failures.size > 0) process.exitCode = 1;
 }
 
 /** How many seeds it takes to find each planted bug. */
