@@ -654,6 +654,21 @@ test("closing during a defragmentation does both or one, and loses nothing", () 
   }
 });
 
+test("a defragmentation that is interrupted is no error, and ends once", () => {
+  const errors: string[] = [];
+  const log = { ...silentLogger, error: (message: string) => errors.push(message) };
+  const h = new Harness(7, { log });
+  for (let main = 1; main <= 3000; main++) h.putRecord(main, 0, "value ".repeat(60));
+  h.commit();
+  h.backend.defragment((error) => {
+    throw error ?? new Error("it was not interrupted");
+  });
+  h.world.runFor(0.5);
+  h.backend.close(() => {});
+  assert.throws(() => h.world.runFor(1000), /interrupted: the database is being closed/);
+  assert.deepEqual(errors, []);
+});
+
 test("many changes of one small bucket in one batch", () => {
   const h = new Harness();
   const id = (i: number) => Buffer.from(uint64Bytes(BigInt(i) * 0x9e3779b97f4a7c15n));

@@ -45,6 +45,11 @@ export interface DefragmentationOptions extends DefragmentNowOptions {
   readonly done: (error: Error | null) => void;
 }
 
+/** The database is closed or replaced: nothing is wrong. */
+class InterruptedError extends Error {
+  override name = "InterruptedError";
+}
+
 /** What was committed since the state that the copy has. */
 class Delta {
   readonly deletedRecords: Uint8Array[] = [];
@@ -87,6 +92,7 @@ export class Defragmentation {
   #before = { sizeBytes: 0, freeBytes: 0 };
   #isCancelled = false;
   #isWaitingForIdle = false;
+  #isOver = false;
 
   constructor(options: DefragmentationOptions) {
     this.#options = options;
@@ -225,7 +231,8 @@ export class Defragmentation {
 
   #write(fill: Filler, kind: CommitKind, next: () => void): void {
     if (this.#isCancelled && kind !== "durable") {
-      this.#fail(new Error("the defragmentation was interrupted: the database is being closed"));
+      const reason = "the database is being closed or replaced";
+      this.#fail(new InterruptedError(`the defragmentation was interrupted: ${reason}`));
       return;
     }
     const { clock } = this.#options;
@@ -245,11 +252,14 @@ export class Defragmentation {
     try {
       step();
     } catch (error) {
+      // What the one who asked throws when he is told is not ours to handle.
+      if (this.#isOver) throw error;
       this.#fail(error as Error);
     }
   }
 
   #fail(error: Error): void {
+    this.#isOver = true;
     const { store, disk, log, path } = this.#options;
     this.#copy?.retire();
     store.unpin(this.#view);
@@ -258,11 +268,13 @@ export class Defragmentation {
     } catch (removeError) {
       log.warn("cannot remove an unfinished copy", { path: this.#copyPath, error: removeError });
     }
-    log.error("cannot defragment", { path, error });
+    if (error instanceof InterruptedError) log.warn(error.message, { path });
+    else log.error("cannot defragment", { path, error });
     this.#end(error);
   }
 
   #end(error: Error | null): void {
+    this.#isOver = true;
     const { clock, metrics, log, path, done } = this.#options;
     const tookMs = clock.monotonicMs() - this.#startedMs;
     metrics.defragInflight.set(0);

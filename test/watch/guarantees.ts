@@ -4,14 +4,8 @@
 
 import type { KeyValue } from "../../src/wire/messages/kv.ts";
 import { EventType } from "../../src/wire/messages/kv.ts";
-import {
-  FilterType,
-  type WatchCreateRequest,
-  type WatchResponse,
-} from "../../src/wire/messages/rpc-watch.ts";
-import type { Change, History } from "./history.ts";
-
-type Known = Pick<History, "changes">;
+import type { WatchCreateRequest, WatchResponse } from "../../src/wire/messages/rpc-watch.ts";
+import { type KnownChanges, nameOf, passes, rangeOf, text } from "./known-changes.ts";
 
 export interface Received {
   readonly response: WatchResponse;
@@ -31,7 +25,17 @@ export interface WatchRecord {
   completeThrough: number;
 }
 
-export type Check = (record: WatchRecord, history: Known) => string | undefined;
+/** A record, and what several checks need of it. */
+interface Case {
+  readonly record: WatchRecord;
+  /** What came, without fragments at the end that wait for their last: clients drop them. */
+  readonly events: readonly Event[];
+  /** The first revision that the watcher asks for. */
+  readonly start: number;
+  readonly known: KnownChanges;
+}
+
+type Check = (watch: Case) => string | undefined;
 
 interface Event {
   readonly revision: number;
@@ -43,9 +47,6 @@ interface Event {
   readonly at: number;
 }
 
-const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1");
-
-/** Without fragments at the end that wait for their last: clients drop them with the stream. */
 function eventsOf(record: WatchRecord): Event[] {
   const last = record.received.findLastIndex(({ response }) => !response.fragment);
   return record.received.slice(0, last + 1).flatMap(({ response }, at) =>
@@ -61,38 +62,14 @@ function startOf({ request, revisionAtCreate }: WatchRecord): number {
   return request.startRevision === 0 ? revisionAtCreate + 1 : request.startRevision;
 }
 
-function rangeOf(request: WatchCreateRequest): (key: string) => boolean {
-  const from = request.key.length === 0 ? "\0" : text(request.key);
-  if (request.rangeEnd.length === 0) return (key) => key === from;
-  const to = text(request.rangeEnd);
-  return (key) => key >= from && (to === "\0" || key < to);
-}
-
-function passes(request: WatchCreateRequest, isDelete: boolean): boolean {
-  return !request.filters.includes(isDelete ? FilterType.NODELETE : FilterType.NOPUT);
-}
-
-/** What the watcher is to get, between two revisions. */
-function wanted(record: WatchRecord, history: Known, from: number, to: number): Change[] {
-  const { request } = record;
-  const isInRange = rangeOf(request);
-  return history.changes.filter(
-    ({ revision, key, kv }) =>
-      revision >= from && revision <= to && isInRange(key) && passes(request, kv === undefined),
-  );
-}
-
-const nameOf = (revision: number, key: string): string => `${key}@${revision}`;
-
-const ordered: Check = (record) => {
-  const events = eventsOf(record);
+const ordered: Check = ({ events }) => {
   const at = events.findIndex((event, i) => i > 0 && event.revision < events[i - 1]!.revision);
   return at < 0 ? undefined : `revision ${events[at]!.revision} comes late`;
 };
 
-const unique: Check = (record) => {
+const unique: Check = ({ events }) => {
   const seen = new Set<string>();
-  for (const { revision, key, isDelete } of eventsOf(record)) {
+  for (const { revision, key, isDelete } of events) {
     const name = `${nameOf(revision, key)}${isDelete ? "-" : "+"}`;
     if (seen.has(name)) return `${name} comes twice`;
     seen.add(name);
@@ -101,8 +78,7 @@ const unique: Check = (record) => {
 };
 
 /** All events of a revision come in one response, or in fragments that follow one another. */
-const atomic: Check = (record) => {
-  const events = eventsOf(record);
+const atomic: Check = ({ record, events }) => {
   for (let i = 1; i < events.length; i++) {
     const [before, event] = [events[i - 1]!, events[i]!];
     if (before.at === event.at || before.revision !== event.revision) continue;
@@ -115,11 +91,10 @@ const atomic: Check = (record) => {
 };
 
 /** Nothing is left out between the first and the last event, and they say what was stored. */
-const reliable: Check = (record, history) => {
-  const events = eventsOf(record);
+const reliable: Check = ({ record, events, known }) => {
   if (events.length === 0) return undefined;
   const [first, last] = [events[0]!.revision, events.at(-1)!.revision];
-  const expected = wanted(record, history, first, last);
+  const expected = known.wantedBy(record.request, first, last);
   for (let i = 0; i < Math.max(events.length, expected.length); i++) {
     const [event, change] = [events[i], expected[i]];
     const got = event === undefined ? "nothing" : nameOf(event.revision, event.key);
@@ -134,25 +109,22 @@ const reliable: Check = (record, history) => {
 };
 
 /** It begins with the first event that it asks for. */
-const resumable: Check = (record, history) => {
-  const first = eventsOf(record)[0];
+const resumable: Check = ({ record, events, start, known }) => {
+  const first = events[0];
   if (first === undefined) return undefined;
-  const start = startOf(record);
   if (first.revision < start) return `${nameOf(first.revision, first.key)} is before ${start}`;
-  const missed = wanted(record, history, start, first.revision - 1)[0];
+  const missed = known.wantedBy(record.request, start, first.revision - 1)[0];
   return missed === undefined ? undefined : `${nameOf(missed.revision, missed.key)} is left out`;
 };
 
 /** What a header promises, progress notifications above all: all up to its revision was sent. */
-const bookmarkable: Check = (record, history) => {
-  const events = eventsOf(record);
-  const start = startOf(record);
+const bookmarkable: Check = ({ record, events, start, known }) => {
   let sent = 0;
   for (const [at, { response }] of record.received.entries()) {
     while (sent < events.length && events[sent]!.at <= at) sent++;
     if (response.created || response.canceled || response.fragment) continue;
     const { revision } = response.header!;
-    const due = wanted(record, history, start, revision).length;
+    const due = known.countWantedBy(record.request, start, revision);
     if (sent < due) return `${revision} is promised after ${sent} of ${due} events`;
     const isProgress = response.events.length === 0;
     if (isProgress && revision < start - 1) return `progress ${revision} before the start`;
@@ -161,11 +133,10 @@ const bookmarkable: Check = (record, history) => {
   return undefined;
 };
 
-const prevKvRight: Check = (record, history) => {
-  const changes = new Map(history.changes.map((c) => [nameOf(c.revision, c.key), c]));
-  for (const { revision, key, prevKv, at } of eventsOf(record)) {
+const prevKvRight: Check = ({ record, events, known }) => {
+  for (const { revision, key, prevKv, at } of events) {
     const name = nameOf(revision, key);
-    const right = record.request.prevKv ? changes.get(name)?.previous : undefined;
+    const right = record.request.prevKv ? known.find(name)?.previous : undefined;
     if (prevKv === undefined) {
       const isGone = revision - 1 < record.received[at]!.compactRevision;
       if (right !== undefined && !isGone) return `${name} lacks its previous value`;
@@ -176,19 +147,15 @@ const prevKvRight: Check = (record, history) => {
   return undefined;
 };
 
-const filterRight: Check = (record) => {
-  const { request } = record;
+const filterRight: Check = ({ record: { request }, events }) => {
   const isInRange = rangeOf(request);
-  const wrong = eventsOf(record).find(
-    ({ key, isDelete }) => !isInRange(key) || !passes(request, isDelete),
-  );
+  const wrong = events.find(({ key, isDelete }) => !isInRange(key) || !passes(request, isDelete));
   return wrong && `${nameOf(wrong.revision, wrong.key)} was not asked for`;
 };
 
 /** Whoever needs what was compacted is told; and nobody else. */
-const compactionTold: Check = (record) => {
-  const start = startOf(record);
-  const last = eventsOf(record).at(-1)?.revision ?? start - 1;
+const compactionTold: Check = ({ record, events, start }) => {
+  const last = events.at(-1)?.revision ?? start - 1;
   const end = record.received.at(-1);
   const isTold = end !== undefined && end.response.compactRevision > 0;
   if (isTold) {
@@ -205,8 +172,7 @@ const compactionTold: Check = (record) => {
 };
 
 /** `created` first and once, the id that was asked for, nothing after the end. */
-const protocol: Check = (record) => {
-  const { received, request } = record;
+const protocol: Check = ({ record: { received, request } }) => {
   for (const [at, { response }] of received.entries()) {
     if (response.created !== (at === 0)) return `answer ${at} has created=${response.created}`;
     if (response.canceled && at < received.length - 1) return "it goes on after its end";
@@ -217,15 +183,15 @@ const protocol: Check = (record) => {
 };
 
 /** In the end nothing is missing. */
-const complete: Check = (record, history) => {
+const complete: Check = ({ record, events, start, known }) => {
   if (record.received.at(-1)?.response.canceled === true) return undefined;
-  const start = Math.max(startOf(record), 0);
-  const due = wanted(record, history, start, record.completeThrough).length;
-  const sent = eventsOf(record).length;
+  const { request, completeThrough } = record;
+  const due = known.countWantedBy(request, Math.max(start, 0), completeThrough);
+  const sent = events.length;
   return sent < due ? `${due - sent} events never came` : undefined;
 };
 
-export const guarantees: Readonly<Record<string, Check>> = {
+const guarantees: Readonly<Record<string, Check>> = {
   ordered,
   unique,
   atomic,
@@ -240,9 +206,10 @@ export const guarantees: Readonly<Record<string, Check>> = {
 };
 
 /** @throws Error naming the guarantee that is broken. */
-export function checkGuarantees(record: WatchRecord, history: Known): void {
+export function checkGuarantees(record: WatchRecord, known: KnownChanges): void {
+  const watch: Case = { record, events: eventsOf(record), start: startOf(record), known };
   for (const [name, check] of Object.entries(guarantees)) {
-    const what = check(record, history);
+    const what = check(watch);
     if (what !== undefined) throw new Error(`${name}: ${what} (${describe(record)})`);
   }
 }

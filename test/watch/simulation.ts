@@ -27,6 +27,7 @@ import type { SimRandom } from "../simulation/sim-random.ts";
 import { SimWorld } from "../simulation/world.ts";
 import { checkGuarantees } from "./guarantees.ts";
 import { History } from "./history.ts";
+import { KnownChanges } from "./known-changes.ts";
 import { memberOptions, ServedMember } from "./served-member.ts";
 import { type ClientWatch, WatchClient } from "./watch-client.ts";
 
@@ -100,7 +101,8 @@ export class WatchSimulation {
         if (this.#random.oneIn(3)) this.#run(this.#random.below(40) / 10);
       }
       if (life === LIVES - 1) break;
-      for (const watch of this.#watches) checkGuarantees(watch, this.#history);
+      const known = new KnownChanges(this.#history.changes);
+      for (const watch of this.#watches) checkGuarantees(watch, known);
       machine.crash();
     }
     this.#finish();
@@ -295,8 +297,9 @@ export class WatchSimulation {
     for (const client of this.#clients) {
       for (const watch of client.live.values()) watch.completeThrough = this.#history.revision;
     }
+    const known = new KnownChanges(this.#history.changes);
     for (const watch of this.#watches) {
-      checkGuarantees(watch, this.#history);
+      checkGuarantees(watch, known);
       this.#count(watch);
     }
     assert.ok(this.world.nowMs > 0);

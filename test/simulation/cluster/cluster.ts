@@ -31,6 +31,8 @@ export class SimCluster implements NodeObserver {
   /** Faults of this kind were planned for the member's disk, so it may end by itself. */
   readonly sickDisks: Set<SimNode> = new Set();
   readonly counts: Map<string, number> = new Map();
+  /** What ends the event under way, whoever catches it. */
+  #thrown: Error | undefined;
 
   constructor(plan: Plan, isFull = false) {
     this.plan = plan;
@@ -85,6 +87,7 @@ export class SimCluster implements NodeObserver {
       node.start();
       return true;
     } catch (error) {
+      if (this.#thrown instanceof ProcessEnd) this.#thrown = undefined;
       const reason = error instanceof ProcessEnd ? error.cause : error;
       node.lastFault = reason as Error;
       this.trace.add(`m${node.number} does not start: ${reason}`);
@@ -95,13 +98,18 @@ export class SimCluster implements NodeObserver {
 
   /** One event; false when nothing will ever happen again. */
   step(): boolean {
+    let hasMore = true;
     try {
-      return this.world.schedule.step();
+      hasMore = this.world.schedule.step();
     } catch (error) {
-      if (!(error instanceof ProcessEnd)) throw error;
-      this.#ended(error);
-      return true;
+      this.#thrown ??= error as Error;
     }
+    if (this.#thrown === undefined) return hasMore;
+    const thrown = this.#thrown;
+    this.#thrown = undefined;
+    if (!(thrown instanceof ProcessEnd)) throw thrown;
+    this.#bury(thrown);
+    return true;
   }
 
   runUntil(condition: () => boolean, limitMs: number): boolean {
@@ -158,10 +166,17 @@ export class SimCluster implements NodeObserver {
     if (this.trace.isFull || level !== "info") {
       this.trace.add(`m${node.number} ${level}: ${message} ${fieldsText(fields)}`);
     }
-    if (level === "error") this.errorLines.check(node, this.sickDisks.has(node), message, fields);
+    if (level === "error") {
+      // Thrown at the end of the event: in the middle of the product somebody may catch it.
+      this.#thrown ??= this.errorLines.judge(node, this.sickDisks.has(node), message, fields);
+    }
   }
 
-  #ended({ node, life, cause }: ProcessEnd): void {
+  ended(end: ProcessEnd): void {
+    this.#thrown ??= end;
+  }
+
+  #bury({ node, life, cause }: ProcessEnd): void {
     if (node.life !== life || !node.isUp) return;
     this.trace.add(`m${node.number} ends: ${cause}`);
     node.lastFault = cause as Error;

@@ -14,13 +14,18 @@ const ALLOWED: readonly RegExp[] = [
 const ALLOWED_OF_SICK: readonly RegExp[] = [/^cannot defragment$/];
 
 export class ErrorLines {
-  check(node: SimNode, isSick: boolean, message: string, fields: object | undefined): void {
+  judge(
+    node: SimNode,
+    isSick: boolean,
+    message: string,
+    fields: object | undefined,
+  ): Violation | undefined {
     const allowed = isSick ? [...ALLOWED, ...ALLOWED_OF_SICK] : ALLOWED;
-    if (allowed.some((pattern) => pattern.test(message))) return;
+    if (allowed.some((pattern) => pattern.test(message))) return undefined;
     const text = JSON.stringify(fields, (_key, value) => {
       if (typeof value === "bigint") return value.toString(16);
       return value instanceof Error ? value.message : value;
     });
-    throw new Violation("no unexpected error in the log", `m${node.number}: ${message} ${text}`);
+    return new Violation("no unexpected error in the log", `m${node.number}: ${message} ${text}`);
   }
 }

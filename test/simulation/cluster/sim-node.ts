@@ -33,6 +33,8 @@ export interface NodeObserver {
   /** It was told that it is not a member any more: its process ends. */
   removed(node: SimNode): void;
   logged(node: SimNode, level: string, message: string, fields: object | undefined): void;
+  /** It ends by itself; the error is thrown as well, but may be caught on its way. */
+  ended(end: ProcessEnd): void;
 }
 
 export class SimNode {
@@ -76,7 +78,9 @@ export class SimNode {
         log: this.#logger(),
         options: this.options,
         onFatal: (error) => {
-          throw new ProcessEnd(this, error);
+          const end = new ProcessEnd(this, error);
+          this.observer.ended(end);
+          throw end;
         },
         onAnswered: () => {},
         onRemoved: () => this.observer.removed(this),

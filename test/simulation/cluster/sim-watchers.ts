@@ -3,6 +3,7 @@
 
 import { FilterType, type WatchCreateRequest } from "../../../src/wire/messages/rpc-watch.ts";
 import { checkGuarantees } from "../../watch/guarantees.ts";
+import { KnownChanges } from "../../watch/known-changes.ts";
 import { type ClientWatch, WatchClient } from "../../watch/watch-client.ts";
 import type { SimRandom } from "../sim-random.ts";
 import type { SimCluster } from "./cluster.ts";
@@ -90,8 +91,8 @@ export class SimWatchers {
 
   /** What holds at any time. */
   check(): void {
-    const history = { changes: this.#cluster.oracle.changes };
-    for (const watch of this.#watches) checkGuarantees(watch, history);
+    const known = new KnownChanges(this.#cluster.oracle.changes);
+    for (const watch of this.#watches) checkGuarantees(watch, known);
   }
 
   get #liveCount(): number {
