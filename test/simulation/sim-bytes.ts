@@ -1,8 +1,13 @@
 const PAGE_BYTES = 4096;
 
-/** The content of a simulated file; zeros that were never overwritten take no memory. */
+/**
+ * The content of a simulated file; zeros that were never overwritten take no memory. Pages are
+ * shared, between images and with what was written, until somebody changes a part of one.
+ */
 export class SimBytes {
   readonly #pages: (Uint8Array | undefined)[] = [];
+  /** 1: nobody else has the page, so it may be changed in place. */
+  readonly #isOwn: number[] = [];
   #sizeBytes = 0;
 
   get sizeBytes(): number {
@@ -16,12 +21,14 @@ export class SimBytes {
       const length = Math.min(PAGE_BYTES - offset, count - at);
       const page = this.#pages[Math.floor((position + at) / PAGE_BYTES)];
       if (page === undefined) target.fill(0, at, at + length);
+      else if (length === PAGE_BYTES) target.set(page, at);
       else target.set(page.subarray(offset, offset + length), at);
       at += length;
     }
     return count;
   }
 
+  /** `bytes` are never changed afterwards. */
   write(bytes: Uint8Array, position: number): void {
     for (let at = 0; at < bytes.length; ) {
       const offset = (position + at) % PAGE_BYTES;
@@ -34,9 +41,11 @@ export class SimBytes {
 
   truncate(sizeBytes: number): void {
     if (sizeBytes < this.#sizeBytes) {
-      this.#pages.length = Math.min(this.#pages.length, Math.ceil(sizeBytes / PAGE_BYTES));
       const rest = sizeBytes % PAGE_BYTES;
-      if (rest > 0) this.#pages[Math.floor(sizeBytes / PAGE_BYTES)]?.fill(0, rest);
+      const last = Math.floor(sizeBytes / PAGE_BYTES);
+      this.#pages.length = Math.min(this.#pages.length, Math.ceil(sizeBytes / PAGE_BYTES));
+      this.#isOwn.length = this.#pages.length;
+      if (rest > 0 && this.#pages[last] !== undefined) this.#ownPage(last).fill(0, rest);
     }
     this.#sizeBytes = sizeBytes;
   }
@@ -44,20 +53,38 @@ export class SimBytes {
   clone(): SimBytes {
     const copy = new SimBytes();
     copy.#sizeBytes = this.#sizeBytes;
-    this.#pages.forEach((page, number) => {
-      if (page !== undefined) copy.#pages[number] = page.slice();
-    });
+    copy.#pages.push(...this.#pages);
+    for (let number = 0; number < this.#pages.length; number++) {
+      this.#isOwn[number] = 0;
+      copy.#isOwn.push(0);
+    }
     return copy;
   }
 
   #writePage(number: number, offset: number, bytes: Uint8Array, from: number, to: number): void {
-    let page = this.#pages[number];
-    if (page === undefined) {
-      if (isZero(bytes, from, to)) return;
-      page = new Uint8Array(PAGE_BYTES);
-      this.#pages[number] = page;
+    if (this.#pages[number] === undefined && isZero(bytes, from, to)) return;
+    if (to - from < PAGE_BYTES) {
+      this.#ownPage(number).set(bytes.subarray(from, to), offset);
+    } else {
+      this.#setPage(number, bytes.subarray(from, to), 0);
     }
-    page.set(bytes.subarray(from, to), offset);
+  }
+
+  #ownPage(number: number): Uint8Array {
+    const page = this.#pages[number];
+    if (page !== undefined && this.#isOwn[number] === 1) return page;
+    return this.#setPage(number, page?.slice() ?? new Uint8Array(PAGE_BYTES), 1);
+  }
+
+  #setPage(number: number, page: Uint8Array, isOwn: number): Uint8Array {
+    // Without holes: such arrays are slow.
+    while (this.#pages.length < number) {
+      this.#pages.push(undefined);
+      this.#isOwn.push(0);
+    }
+    this.#pages[number] = page;
+    this.#isOwn[number] = isOwn;
+    return page;
   }
 }
 
