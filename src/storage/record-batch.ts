@@ -12,7 +12,8 @@ import { REVISION_BYTES, TOMBSTONE_BYTES, writeRevision } from "./schema.ts";
 
 /** A view on one small record keeps this much memory alive. */
 const CHUNK_BYTES = 256 << 10;
-const CAPACITY_MIN = 256;
+/** Columns of up to 64 bytes cost V8 no memory outside of its heap, and many batches are small. */
+const CAPACITY_MIN = 8;
 const SUB_MAX = 2 ** 32 - 1;
 
 /** Where records are written; batches share it, so that a small one does not waste a chunk. */

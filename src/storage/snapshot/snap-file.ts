@@ -92,7 +92,7 @@ export function decodeSnapFile(path: string, bytes: Uint8Array): LoadedSnapshot 
 }
 
 function isSame(left: Uint8Array, right: Uint8Array): boolean {
-  return left.length === right.length && left.every((byte, at) => byte === right[at]);
+  return Buffer.compare(left, right) === 0;
 }
 
 function decode<T>(path: string, what: string, attempt: () => T): T {

@@ -29,6 +29,12 @@ const bytes = (text: string): Uint8Array => Buffer.from(text, "latin1");
 const NOTHING = new Uint8Array(0);
 /** How often a client that gets no answers looks for another member. */
 const RETRY_MS = 200;
+/**
+ * So many questions of a run follow each other as the plan says; what they can show is shown then,
+ * and another seed shows more in the same time. Later ones keep the cluster at work.
+ */
+const EAGER_QUESTIONS = 1500;
+const CALM_MS = 300;
 
 export class Workload {
   readonly cluster: SimCluster;
@@ -38,6 +44,7 @@ export class Workload {
   readonly #clients: SimClient[] = [];
   #isOver = false;
   #values = 0;
+  #questions = 0;
 
   constructor(cluster: SimCluster) {
     this.cluster = cluster;
@@ -59,13 +66,15 @@ export class Workload {
 
   #think(client: SimClient, leastMs = 0): void {
     const { schedule } = this.cluster.world;
-    const ms = leastMs + client.random.between(0, this.cluster.plan.thinkMs);
-    schedule.after(ms, () => this.#next(client));
+    const isCalm = this.#questions > EAGER_QUESTIONS;
+    const thinkMs = this.cluster.plan.thinkMs + (isCalm ? CALM_MS : 0);
+    schedule.after(leastMs + client.random.between(0, thinkMs), () => this.#next(client));
   }
 
   #next(client: SimClient): void {
     if (this.#isOver) return;
     const { random } = client;
+    this.#questions++;
     if (random.oneIn(30)) client.switchOver();
     const kind = random.pick(this.cluster.plan.lots);
     this.cluster.count(kind);
