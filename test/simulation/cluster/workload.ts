@@ -33,7 +33,7 @@ const RETRY_MS = 200;
  * So many questions of a run follow each other as the plan says; what they can show is shown then,
  * and another seed shows more in the same time. Later ones keep the cluster at work.
  */
-const EAGER_QUESTIONS = 1500;
+const EAGER_QUESTIONS = 600;
 const CALM_MS = 300;
 
 export class Workload {
