@@ -433,6 +433,7 @@ function messageOf({ args, options }: Command): Message {
   message.term = Number(options.get("term") ?? 0);
   message.index = Number(options.get("index") ?? 0);
   message.commit = Number(options.get("commit") ?? 0);
+  message.vote = BigInt(options.get("vote") ?? 0);
   message.reject = args.includes("reject");
   const at = options.get("after") ?? options.get("last");
   if (at !== undefined) [message.logTerm, message.index] = place(at);
