@@ -12,6 +12,7 @@
 //   crash 1 [keep=torn] · kill 1 · pause 1 MS · stop 1 · start 1
 //   slow 1 MS · fail 1 write 2 EIO     the disk: each sync takes so long; the n-th call fails
 //   run MS · elected                   time passes; somebody leads (again)
+//   campaign 1                         it asks for votes at once, as if its leader had chosen it
 //   watch 1 a [from=5] [progress]      everybody's guarantees are checked in the end
 //   defrag 1
 //   mutant NAME                        the planted bug that this story finds (mutants/)
@@ -19,6 +20,7 @@
 //
 // In the end everything is healed and started, and all the checks of a random run are made.
 
+import { MessageType, newMessage } from "../../../src/wire/messages/raft.ts";
 import { decodeRangeResponse, encodeRangeRequest } from "../../../src/wire/messages/rpc-kv.ts";
 import { SimCluster } from "../cluster/cluster.ts";
 import { checkEnd, recover } from "../cluster/final-checks.ts";
@@ -244,12 +246,22 @@ export class Scenario {
         cluster.sickDisks.add(node);
         disk.failAt(args[1] as Operation, Number(args[2]), args[3] as "EIO" | "ENOSPC");
         break;
+      case "campaign":
+        this.#campaign(node);
+        break;
       case "defrag":
         node.member!.backend.defragment(() => {});
         break;
       default:
         throw new Error(`no such command: ${command}`);
     }
+  }
+
+  #campaign(node: SimNode): void {
+    const { id, term } = node.member!;
+    const chosen = { type: MessageType.MsgTimeoutNow, from: id, to: id, term };
+    const port = this.cluster.world.network.port(node.machine.id);
+    port!.handlers!.message({ ...newMessage(), ...chosen });
   }
 
   #watch({ args, options }: Words): void {
