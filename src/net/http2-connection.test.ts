@@ -12,7 +12,7 @@ import { silentLogger } from "../base/log.ts";
 import type { Method } from "../wire/rpc.ts";
 import { BufferPool } from "./buffer-pool.ts";
 import { ByteBudget } from "./byte-budget.ts";
-import { Flag, FrameType, Setting } from "./frames.ts";
+import { ErrorCode, Flag, FrameType, Setting } from "./frames.ts";
 import { GrpcService } from "./grpc-service.ts";
 import { Http2Connection, type Http2Context } from "./http2-connection.ts";
 import { defaultLimits } from "./limits.ts";
@@ -384,5 +384,21 @@ test("what crosses our early answer is ignored without a word", () => {
   bench.connection.receive(frame(FrameType.WindowUpdate, 0, 1, uint32(100)));
   bench.connection.receive(frame(FrameType.Headers, 5, 1, headerBlock([["a", "b"]])));
   assert.equal(resets(), 1);
+  bench.close();
+});
+
+test("nobody is told of an end that the client did not wait for", () => {
+  const bench = new Bench();
+  const block = headerBlock(grpcHeaders("/test.T/Bidi"));
+  const open = [1, 3].map((id) => frame(FrameType.Headers, Flag.EndHeaders, id, block));
+  bench.connection.receive(Buffer.concat([hello, ...open]));
+  const before = bench.output.length;
+  const end = (id: number): Buffer => frame(FrameType.Data, Flag.EndStream, id);
+  const reset = frame(FrameType.RstStream, 0, 1, uint32(ErrorCode.Cancel));
+  bench.connection.receive(Buffer.concat([end(1), reset, end(3)]));
+  const said = bench.output.subarray(before);
+  assert.equal(said.readUInt32BE(5), 3);
+  assert.equal(said.length, 9 + said.readUIntBE(0, 3), "one frame");
+  assert.equal(bench.connection.streamCount, 0);
   bench.close();
 });

@@ -120,14 +120,15 @@ export class Http2Connection implements SenderOwner, ReceiverOwner {
     this.#hasRead = true;
     this.#receiver.forgetTime();
     this.#sender.isCorked = true;
+    let failure: ConnectionError | undefined;
     try {
       this.#reader.push(chunk);
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
-      this.#fail(error);
-    } finally {
-      this.#sender.isCorked = false;
+      failure = error;
     }
+    this.#sender.uncork();
+    if (failure !== undefined) this.#fail(failure);
     this.#sender.flush();
     if (this.#output.isBacklogged) this.#socket.pause();
   }

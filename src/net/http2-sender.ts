@@ -59,6 +59,8 @@ export class Http2Sender implements Flushable {
   #firstSendable: Http2Stream | null = null;
   #lastSendable: Http2Stream | null = null;
   #isPumping = false;
+  /** Streams that are over, when all of the input was heard. */
+  readonly #ending: Http2Stream[] = [];
 
   constructor(owner: SenderOwner, output: OutputBuffer, outbox: Outbox, total: ByteBudget) {
     this.#owner = owner;
@@ -158,14 +160,32 @@ export class Http2Sender implements Flushable {
     return true;
   }
 
-  /** Ends the stream after what is queued. */
+  /**
+   * Ends the stream after what is queued. While input is being handled that waits for its end: of
+   * clients that ask one thing on a stream and have their answer, END_STREAM is followed at once by
+   * RST_STREAM, and then nobody wants to hear of the end.
+   */
   end(stream: Http2Stream, ending: Ending): void {
     if (stream.queueFirst !== null) {
       stream.ending = ending;
-      return;
+    } else if (this.isCorked) {
+      stream.ending = ending;
+      this.#ending.push(stream);
+    } else {
+      this.#putEnding(stream, ending);
+      this.touch();
     }
-    this.#putEnding(stream, ending);
-    this.touch();
+  }
+
+  /** The input has been handled. */
+  uncork(): void {
+    const ending = this.#ending;
+    for (let i = 0; i < ending.length; i++) {
+      const stream = ending[i]!;
+      if (stream.ending !== null) this.#putEnding(stream, stream.ending);
+    }
+    ending.length = 0;
+    this.isCorked = false;
   }
 
   /** A control frame; `payload` is short. */
