@@ -57,7 +57,7 @@ export class FanOut {
       if (!group.wants(revision, tombstone)) continue;
       if (place < 0) place = this.#batch.add(revision, key, tombstone, bytes, start, end, before);
       if (group.pendingCount === 0) this.#dirty.push(group);
-      group.pending[group.pendingCount++] = place;
+      group.addPending(place);
     }
     return place >= 0;
   }

@@ -11,16 +11,20 @@ import { EVENT_FLAGS, type Watcher, WatchFlag } from "./watcher.ts";
 /** A longer list of pending events is given back to the collector after use. */
 const KEPT_PENDING_MAX = 256;
 
+// Most groups have one member and seldom an event, and there are as many as watchers: 200 bytes less.
+const noMembers: Watcher[] = [];
+const nothingPending: number[] = [];
+
 export class WatcherGroup {
   readonly from: string;
   readonly to: string | undefined;
   readonly flags: number;
   /** Events before this revision are not for its members. */
   readonly since: number;
-  readonly members: Watcher[] = [];
+  members: Watcher[] = noMembers;
   next: WatcherGroup | null = null;
   /** The first `pendingCount` are places of events in the batch, in their order. */
-  pending: number[] = [];
+  pending: number[] = nothingPending;
   pendingCount = 0;
 
   constructor(watcher: Watcher, since: number) {
@@ -43,8 +47,22 @@ export class WatcherGroup {
     return (this.flags & unwanted) === 0 && revision >= this.since;
   }
 
+  /** Returns its place in the group. */
+  join(watcher: Watcher): number {
+    // Not an empty list and a push, which makes room for seventeen.
+    if (this.members === noMembers) this.members = [watcher];
+    else this.members.push(watcher);
+    return this.members.length - 1;
+  }
+
+  addPending(place: number): void {
+    if (this.pending === nothingPending) this.pending = [place];
+    else this.pending[this.pendingCount] = place;
+    this.pendingCount++;
+  }
+
   clearPending(): void {
-    if (this.pending.length > KEPT_PENDING_MAX) this.pending = [];
+    if (this.pending.length > KEPT_PENDING_MAX) this.pending = nothingPending;
     this.pendingCount = 0;
   }
 }
@@ -61,7 +79,7 @@ export class WatcherIndex {
     watcher.group = group;
     watcher.from = group.from;
     watcher.to = group.to;
-    watcher.at = group.members.push(watcher) - 1;
+    watcher.at = group.join(watcher);
     this.count++;
   }
 
