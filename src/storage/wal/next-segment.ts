@@ -43,6 +43,10 @@ export class NextSegment {
     this.#durable = options.durable;
   }
 
+  get isFilled(): boolean {
+    return this.#file !== undefined && this.#filledBytes === this.#sizeBytes;
+  }
+
   /** Begins to fill it. A failure is reported when it is taken, after another attempt. */
   prepare(): void {
     if (this.#file !== undefined || this.#isClosed) return;

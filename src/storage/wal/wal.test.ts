@@ -51,6 +51,11 @@ class Bench {
     if (result !== null) throw result;
   }
 
+  /** Until nothing is under way any more. */
+  rest(): void {
+    this.world.runUntil(() => false);
+  }
+
   saveSnapshot(wal: Wal, snapshot: WalSnapshot): void {
     let done = false;
     wal.saveSnapshot(snapshot, (error) => {
@@ -167,8 +172,9 @@ describe("Wal", () => {
     const names = bench.disk.list("/m/wal").filter((name) => name.endsWith(".wal"));
     assert.deepEqual(names.slice(0, 3), [
       "0000000000000000-0000000000000000.wal",
-      "0000000000000001-0000000000000009.wal",
-      "0000000000000002-0000000000000011.wal",
+      // The first one is sparse, and left when a quarter of it is used and the next one is filled.
+      "0000000000000001-0000000000000004.wal",
+      "0000000000000002-000000000000000c.wal",
     ]);
     assert.equal(bench.contents().entries.length, 40);
     assert.deepEqual(bench.contents().hardState, state(1, 39));
@@ -178,6 +184,32 @@ describe("Wal", () => {
     assert.equal(contents.entries.length, 40);
     bench.append(again, [entry(41, 2)]);
     assert.equal(bench.contents().entries.at(-1)!.term, 2);
+  });
+
+  it("leaves a large sparse segment, a new one or that of a restart, after the first megabyte", () => {
+    const megabyte = 1024 * 1024;
+    const bench = new Bench(16 * megabyte);
+    const segments = (): number => {
+      return bench.disk.list("/m/wal").filter((name) => name.endsWith(".wal")).length;
+    };
+    let wal = bench.create();
+    let index = 0;
+    for (const expected of [2, 3]) {
+      bench.append(wal, [entry(++index, 1, megabyte / 2)]);
+      assert.equal(segments(), expected - 1);
+      bench.append(wal, [entry(++index, 1, megabyte / 2)]);
+      bench.rest();
+      bench.append(wal, [entry(++index)]);
+      assert.equal(segments(), expected);
+      // What was filled is used to its end.
+      for (let at = 0; at < 3; at++) bench.append(wal, [entry(++index, 1, megabyte)]);
+      bench.rest();
+      bench.append(wal, [entry(++index)]);
+      assert.equal(segments(), expected);
+      wal.close();
+      wal = bench.open().wal;
+    }
+    assert.equal(bench.contents().entries.length, index);
   });
 
   it("has the last state in the head of every segment", () => {
