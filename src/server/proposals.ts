@@ -1,7 +1,6 @@
 // The way into the log and the one way back. `propose` wraps a client's request bytes into an
 // InternalRaftRequest, gives it an id and hands it to raft; when the entry is applied, `settle`
-// finds who asked. Whoever waits is one object, kept in a Map in the order of asking, so that
-// those who waited too long are always at its front.
+// finds who asked. Whoever waits is one object in the waiting room, found by the id.
 //
 //   api ──propose──► slab: bytes of the entry ──► raft        raft ──► state.apply ──settle──► api
 
@@ -16,6 +15,7 @@ import { requestTimeoutMs } from "./options.ts";
 import { RequestIds } from "./request-id.ts";
 import type { ServerMetrics } from "./server-metrics.ts";
 import type { Timeouts } from "./timeouts.ts";
+import { WaitingRoom } from "./waiting-room.ts";
 
 /** Who waits for an entry to be applied. One of the two is called, once. */
 export interface Waiter {
@@ -47,7 +47,7 @@ export class Proposals {
   readonly #timeouts: Timeouts;
   readonly #ids: RequestIds;
   readonly #slab = new EntrySlab();
-  readonly #waiting = new Map<number, Waiter>();
+  readonly #waiting = new WaitingRoom<Waiter>();
   #leaderless: { readonly low: number; readonly data: Uint8Array }[] = [];
   #stopped = false;
 
@@ -91,7 +91,7 @@ export class Proposals {
     const data = this.#slab.allocate(sizeBytes);
     writeProposal(data, 0, this.#ids.high, low, field, bytes, start, end);
     waiter.proposedAtMs = this.#clock.monotonicMs();
-    this.#waiting.set(low, waiter);
+    this.#waiting.add(low, waiter);
     this.#hand(data, low);
   }
 
@@ -120,15 +120,15 @@ export class Proposals {
     if (this.#leaderless.length === 0) return;
     const held = this.#leaderless;
     this.#leaderless = [];
-    for (const { low, data } of held) if (this.#waiting.has(low)) this.#hand(data, low);
+    for (const { low, data } of held)
+      if (this.#waiting.get(low) !== undefined) this.#hand(data, low);
   }
 
   /** Gives the result to the one who asked; entries of other members have nobody here. */
   settle(outcome: Outcome, nowMs: number): void {
     if (outcome.idHigh !== this.#ids.high) return;
-    const waiter = this.#waiting.get(outcome.idLow48);
+    const waiter = this.#waiting.take(outcome.idLow48);
     if (waiter === undefined) return;
-    this.#waiting.delete(outcome.idLow48);
     const seconds = (nowMs - waiter.proposedAtMs) / 1000;
     this.#metrics.requestSeconds.observe(outcome.field, outcome.error === null, seconds);
     waiter.settle(outcome);
@@ -136,7 +136,7 @@ export class Proposals {
 
   /** True when somebody here waits for the entry: otherwise reads in it need not be done. */
   isAwaited(idHigh: number, idLow48: number): boolean {
-    return idHigh === this.#ids.high && this.#waiting.has(idLow48);
+    return idHigh === this.#ids.high && this.#waiting.get(idLow48) !== undefined;
   }
 
   /** Called on every tick: fails those who waited longer than the request timeout. */
@@ -144,7 +144,8 @@ export class Proposals {
     // A leader that was lost and found between two turns is no news.
     if (this.#leaderless.length > 0 && this.#raft.lead !== 0n) this.leaderKnown();
     const before = this.#clock.monotonicMs() - this.#timeoutMs;
-    for (const [low, waiter] of this.#waiting) {
+    for (let low = this.#waiting.oldest(); low !== undefined; low = this.#waiting.oldest()) {
+      const waiter = this.#waiting.get(low)!;
       if (waiter.proposedAtMs > before) return;
       // All since the leader was lost.
       const isHeld = low >= (this.#leaderless[0]?.low ?? Number.POSITIVE_INFINITY);
@@ -160,13 +161,12 @@ export class Proposals {
 
   stop(): void {
     this.#stopped = true;
-    for (const low of [...this.#waiting.keys()]) this.#fail(low, Errors.Stopped);
+    for (const low of this.#waiting.ids()) this.#fail(low, Errors.Stopped);
   }
 
   #fail(low: number, error: RpcError): void {
-    const waiter = this.#waiting.get(low);
+    const waiter = this.#waiting.take(low);
     if (waiter === undefined) return;
-    this.#waiting.delete(low);
     this.#metrics.proposalsFailed.add();
     waiter.fail(error);
   }
