@@ -402,3 +402,59 @@ test("nobody is told of an end that the client did not wait for", () => {
   assert.equal(bench.connection.streamCount, 0);
   bench.close();
 });
+
+function pings(count: number): Buffer {
+  const all = Array.from({ length: count }, () => frame(FrameType.Ping, 0, 0, new Uint8Array(8)));
+  return Buffer.concat(all);
+}
+
+/** Types of the frames that were written, one list for each write. */
+function writes(bench: Bench): number[][] {
+  return bench.socket.written.map((bytes) => {
+    const types: number[] = [];
+    for (let at = 0; at < bytes.length; at += 9 + bytes.readUIntBE(at, 3))
+      types.push(bytes[at + 3]!);
+    return types;
+  });
+}
+
+test("an acknowledged ping leaves at once when nobody waits for an answer", () => {
+  const bench = new Bench();
+  bench.connection.receive(hello);
+  bench.socket.written.length = 0;
+  bench.connection.receive(pings(1));
+  assert.deepEqual(writes(bench), [[FrameType.Ping]]);
+  bench.close();
+});
+
+test("acknowledged pings leave with the answer that is waited for, in one write", () => {
+  const bench = new Bench();
+  const call = (id: number, name: string): Buffer =>
+    frame(FrameType.Headers, Flag.EndHeaders, id, headerBlock(grpcHeaders(name)));
+  bench.connection.receive(hello);
+  bench.connection.receive(Buffer.concat([call(1, "/test.T/Hold"), call(3, "/test.T/Echo")]));
+  bench.socket.written.length = 0;
+  bench.connection.receive(pings(1));
+  bench.connection.receive(pings(2));
+  assert.deepEqual(writes(bench), []);
+  bench.connection.receive(frame(FrameType.Data, 1, 3, message(Buffer.from("x"))));
+  const { Ping, Headers, Data } = FrameType;
+  assert.deepEqual(writes(bench)[0]!.slice(0, 6), [Ping, Ping, Ping, Headers, Data, Headers]);
+  assert.equal(writes(bench).length, 1);
+  bench.close();
+});
+
+test("acknowledged pings do not wait long for an answer that does not come", () => {
+  const bench = new Bench();
+  bench.connection.receive(hello);
+  const block = headerBlock(grpcHeaders("/test.T/Hold"));
+  bench.connection.receive(frame(FrameType.Headers, Flag.EndHeaders, 1, block));
+  bench.socket.written.length = 0;
+  for (let round = 1; round <= 3; round++) {
+    bench.connection.receive(pings(1));
+    assert.equal(bench.socket.written.length, round - 1);
+    bench.clock.advance(10);
+    assert.equal(bench.socket.written.length, round);
+  }
+  bench.close();
+});

@@ -396,7 +396,7 @@ export class Http2Receiver implements StreamOwner {
       this.#owner.onPingAck(bytes, start);
       return;
     }
-    this.#sender.sendFrame(FrameType.Ping, Flag.Ack, 0, bytes.subarray(start, end));
+    this.#sender.sendPingAck(bytes.subarray(start, end));
     this.#owner.onPing(this.streams.size > 0);
   }
 

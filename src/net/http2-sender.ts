@@ -41,6 +41,7 @@ export class Http2Sender implements Flushable {
   /** True while input is being handled: the flush comes at its end. */
   isCorked = false;
   isListed = false;
+  isPatient = false;
   windowBytes: number = WINDOW_BYTES_DEFAULT;
   /** SETTINGS_INITIAL_WINDOW_SIZE of the peer. */
   peerWindowBytes: number = WINDOW_BYTES_DEFAULT;
@@ -61,6 +62,8 @@ export class Http2Sender implements Flushable {
   #isPumping = false;
   /** Streams that are over, when all of the input was heard. */
   readonly #ending: Http2Stream[] = [];
+  /** Of the output: acknowledgements of pings. */
+  #ackBytes = 0;
 
   constructor(owner: SenderOwner, output: OutputBuffer, outbox: Outbox, total: ByteBudget) {
     this.#owner = owner;
@@ -198,6 +201,11 @@ export class Http2Sender implements Flushable {
     this.touch();
   }
 
+  sendPingAck(payload: Uint8Array): void {
+    this.sendFrame(FrameType.Ping, Flag.Ack, 0, payload);
+    this.#ackBytes += FRAME_HEADER_BYTES + payload.length;
+  }
+
   /** RST_STREAM, WINDOW_UPDATE: one number. */
   sendNumber(type: number, streamId: number, value: number): void {
     const output = this.output;
@@ -259,7 +267,19 @@ export class Http2Sender implements Flushable {
     if (!this.isCorked && !this.isListed) this.#outbox.add(this);
   }
 
+  /**
+   * Acknowledgements alone wait for the answers that calls of the client will get; not while its
+   * windows hold data back, as they grow by what the pings tell.
+   */
+  flushAfterInput(hasCalls: boolean): void {
+    const isHeldBack = this.#queuedBudget.usedBytes > 0;
+    if (hasCalls && !isHeldBack && this.output.length === this.#ackBytes) {
+      if (this.#ackBytes > 0) this.#outbox.addPatient(this);
+    } else this.flush();
+  }
+
   flush(): void {
+    this.#ackBytes = 0;
     this.output.flush();
   }
 

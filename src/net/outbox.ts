@@ -9,9 +9,18 @@
 
 import type { Clock } from "../io/io.ts";
 
+/**
+ * How long what can wait for an answer waits at most. Clients measure the link with a ping per
+ * answer: alone, its acknowledgement is a write here and a wake-up there, a quarter of all writes
+ * of puts by 100 clients (measured: + 7 %; one client: + 15 %).
+ */
+const PATIENCE_MS = 5;
+
 export interface Flushable {
   /** Owned by the outbox: the connection is in its list. */
   isListed: boolean;
+  /** Likewise, in the list of those that can wait. */
+  isPatient: boolean;
   flush(): void;
 }
 
@@ -21,6 +30,7 @@ export class Outbox {
   /** Whose calls were answered last. */
   #answering: Flushable | null = null;
   #isArmed = false;
+  #patient: Flushable[] = [];
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -35,6 +45,22 @@ export class Outbox {
     this.#clock.endOfTurn(() => {
       this.#isArmed = false;
       this.flush();
+    });
+  }
+
+  /** What `connection` has to say may leave with an answer that is under way, or soon. */
+  addPatient(connection: Flushable): void {
+    if (connection.isPatient) return;
+    connection.isPatient = true;
+    this.#patient.push(connection);
+    if (this.#patient.length > 1) return;
+    this.#clock.after(PATIENCE_MS, () => {
+      const patient = this.#patient;
+      this.#patient = [];
+      for (const waiting of patient) {
+        waiting.isPatient = false;
+        waiting.flush();
+      }
     });
   }
 

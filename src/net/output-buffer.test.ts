@@ -92,7 +92,7 @@ test("the outbox flushes each connection once, at the end of the turn at the lat
     endOfTurn: (task) => tasks.push(task),
   });
   let flushes = 0;
-  const connection = { isListed: false, flush: () => flushes++ };
+  const connection = { isListed: false, isPatient: false, flush: () => flushes++ };
   outbox.add(connection);
   outbox.add(connection);
   assert.equal(tasks.length, 1);
@@ -114,7 +114,11 @@ test("events leave before the answer to the change that made them", () => {
     endOfTurn: () => {},
   });
   const order: string[] = [];
-  const connection = (name: string) => ({ isListed: false, flush: () => order.push(name) });
+  const connection = (name: string) => ({
+    isListed: false,
+    isPatient: false,
+    flush: () => order.push(name),
+  });
   const [first, second, watching] = ["first", "second", "watching"].map(connection);
   outbox.answered(first!);
   outbox.answered(second!);
