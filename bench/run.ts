@@ -1,8 +1,8 @@
 // `npm run bench [-- GROUP ...] [--rounds N]`: builds the stock programs, runs both servers in turn
 // under the same loads on this machine, prints one table of ratios and keeps it in bench/results/.
-// Groups: put txn range tls watch lease memory compaction cluster maintenance, which is reads
-// million revisions defragmentation compaction self-care. Ratios of one run compare; absolute
-// figures of two machines, or of two days, do not.
+// Groups: put txn range tls watch lease memory compaction cluster, of which catch-up is a part,
+// maintenance, which is reads million revisions defragmentation compaction self-care. Ratios of one
+// run compare; absolute figures of two machines, or of two days, do not.
 
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -10,7 +10,7 @@ import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { median, type Result, runLoad } from "./loads.ts";
-import { measureCluster } from "./measure-cluster.ts";
+import { measureCatchUp, measureCluster } from "./measure-cluster.ts";
 import { measureCompaction } from "./measure-compaction.ts";
 import { measureLeases } from "./measure-leases.ts";
 import { measureMaintenance } from "./measure-maintenance.ts";
@@ -53,6 +53,7 @@ async function main(): Promise<void> {
     rows.push(...(await compare(bench, scenario, certificate)));
   }
   if (wants("cluster")) rows.push(...(await measureCluster(bench)));
+  if (wants("cluster") || wants("catch-up")) rows.push(...(await measureCatchUp(bench)));
   if (wants("watch")) rows.push(...(await measureWatch(bench)));
   if (wants("lease")) rows.push(...(await measureLeases(bench)));
   if (wants("self-care")) rows.push(...(await measureSelfCare(bench)));
