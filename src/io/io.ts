@@ -51,6 +51,8 @@ export interface Disk {
   /** With all missing parents, each 0700. */
   makeDirectory(path: string): void;
   rename(from: string, to: string): void;
+  /** A second name for a file. */
+  link(from: string, to: string): void;
   /** A file, or a directory with all that is in it; nothing there is not an error. */
   remove(path: string): void;
   /**
@@ -74,6 +76,11 @@ export interface File {
   /** fdatasync on this thread: start-up, tools and shutdown only. */
   syncNow(): void;
   truncate(sizeBytes: number): void;
+  /**
+   * Gives back all of the file's space, a piece at a time off this thread: what the file system
+   * does for 1 GB at once holds up everybody's writes for a second.
+   */
+  empty(done: Done): void;
   /** An exclusive or shared flock(2) on this open file; false when another process holds it. */
   tryLock(kind: "exclusive" | "shared"): boolean;
   close(): void;

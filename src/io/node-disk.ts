@@ -18,6 +18,8 @@ import type { Disk, Done, File, OpenOptions } from "./io.ts";
 const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_DSYNC } = fs.constants;
 const PERMISSIONS_FILE = 0o600;
 const PERMISSIONS_DIRECTORY = 0o700;
+/** Of a file that is emptied; each holds up the file system's journal for some milliseconds. */
+const EMPTY_STEP_BYTES = 4 << 20;
 /** The descriptor under which the `flock` program sees the file. */
 const LOCK_DESCRIPTOR = 3;
 /** The exit status by which it says that somebody else holds the lock. */
@@ -60,6 +62,10 @@ export class NodeDisk implements Disk {
 
   rename(from: string, to: string): void {
     attempt("rename", `${from} ${to}`, () => fs.renameSync(from, to));
+  }
+
+  link(from: string, to: string): void {
+    attempt("link", `${from} ${to}`, () => fs.linkSync(from, to));
   }
 
   remove(path: string): void {
@@ -159,6 +165,25 @@ class NodeFile implements File {
 
   truncate(sizeBytes: number): void {
     attempt("truncate", this.path, () => fs.ftruncateSync(this.#descriptor, sizeBytes));
+  }
+
+  empty(done: Done): void {
+    this.#inFlight++;
+    let leftBytes = this.sizeBytes();
+    const step = (): void => {
+      const beganMs = performance.now();
+      leftBytes = Math.max(0, leftBytes - EMPTY_STEP_BYTES);
+      fs.ftruncate(this.#descriptor, leftBytes, (error) => {
+        if (error === null && leftBytes > 0) {
+          // Half of the time is the others'.
+          setTimeout(step, performance.now() - beganMs);
+          return;
+        }
+        this.#inFlight--;
+        done(named("truncate", this.path, error));
+      });
+    };
+    step();
   }
 
   tryLock(kind: "exclusive" | "shared"): boolean {

@@ -145,6 +145,7 @@ function run(seed: number, wrap: (disk: Disk, clock: Clock) => Disk, tally: Tall
     batchIntervalMs: 0.1 + random.below(20) / 4,
     batchLimit: 1 + random.below(60),
     freelistType: random.oneIn(2) ? ("map" as const) : ("array" as const),
+    keepsSpare: random.oneIn(2),
   };
   machine.start().disk.makeDirectory("/data");
   machine.disk.syncDirectory("/data");
@@ -250,6 +251,7 @@ class LyingDisk implements Disk {
   list = (directory: string): string[] => this.#disk.list(directory);
   makeDirectory = (path: string): void => this.#disk.makeDirectory(path);
   rename = (from: string, to: string): void => this.#disk.rename(from, to);
+  link = (from: string, to: string): void => this.#disk.link(from, to);
   remove = (path: string): void => this.#disk.remove(path);
   syncDirectory = (directory: string, done?: Done): void =>
     this.#disk.syncDirectory(directory, done);

@@ -24,6 +24,7 @@ import { findRecord, forEachEntry, getValue, type RecordVisitor, scanRecords } f
 import { RecordChunks } from "./record-batch.ts";
 import type { FoundRecord } from "./revision-search.ts";
 import { Bucket } from "./schema.ts";
+import { SpareFile } from "./spare-file.ts";
 import { directoryOf, openStore, removeLeftovers, type Store } from "./store.ts";
 import { contentsOf } from "./store-contents.ts";
 
@@ -46,6 +47,8 @@ export interface BackendOptions {
   readonly batchIntervalMs: number;
   readonly batchLimit: number;
   readonly freelistType: FreelistType;
+  /** It will be defragmented while others wait for it. */
+  readonly keepsSpare?: boolean;
   /** A write or sync has failed. Nobody knows what is on the disk: the process has to end. */
   readonly onFatal: (error: Error) => void;
 }
@@ -75,6 +78,7 @@ export class Backend {
   #missingBuckets: readonly string[];
   #isDefragmenting = false;
   #defragmentation: Defragmentation | undefined;
+  readonly #spare: SpareFile | undefined;
   /** No commit may begin: the file is about to be replaced. */
   #isHeld = false;
   #replacement: Replacement | undefined;
@@ -115,6 +119,7 @@ export class Backend {
     const none = new Uint8Array(0);
     this.#found = { bytes: none, keyStart: 0, start: 0, end: 0, tombstone: false };
     if (this.#missingBuckets.length > 0) this.#open.hasNews = true;
+    if (options.keepsSpare) this.#spare = new SpareFile(options.disk, options.log, options.path);
   }
 
   // --- bucket `key`
@@ -322,6 +327,7 @@ export class Backend {
       this.#state = "closed";
       this.#timer?.cancel();
       this.#store.retire();
+      this.#spare?.close();
       done();
     });
     this.#state = "closing";
@@ -384,9 +390,8 @@ export class Backend {
     this.#open = this.#newBatch();
     this.#batches = [batch, this.#open];
     const buckets = this.#missingBuckets;
-    const { clock, metrics } = { clock: this.#clock, metrics: this.metrics };
     const done = (error: Error | null) => this.#onCommitted(batch, error);
-    const options = { store: this.#store, clock, metrics, done };
+    const options = { store: this.#store, clock: this.#clock, metrics: this.metrics, done };
     new CommitJob(options, (tx) => fillFromBatch(tx, batch, buckets)).start();
   }
 
@@ -425,14 +430,15 @@ export class Backend {
       freelistType,
       metrics: this.metrics,
       store: this.#store,
+      spare: this.#spare,
       lastMain: this.#lastMain,
       done: finished,
       hold: () => {
         this.#isHeld = true;
         return this.#batches.length === 1;
       },
-      replace: (store) => {
-        this.#store.retire();
+      replace: (store, release) => {
+        this.#store.retire(release);
         this.#store = store;
       },
       onFatal: (error) => this.#fail(error),
@@ -451,9 +457,10 @@ export class Backend {
     }
     const { disk, path } = this.#options;
     try {
-      this.#store.retire();
+      const release = this.#spare?.keep();
       disk.rename(replacement.from, path);
       disk.syncDirectory(directoryOf(path));
+      this.#store.retire(release);
       this.#store = openStore(this.#options);
     } catch (error) {
       this.#fail(error as Error);

@@ -34,7 +34,8 @@ export class Store {
   readonly db: Db;
   #fileSizeBytes: number;
   #pinCount = 0;
-  #isRetired = false;
+  /** What becomes of the file after the last reader; undefined while the store is in use. */
+  #release: ((file: File) => void) | undefined;
 
   /** @throws DatabaseDamagedError */
   constructor(file: File, freelistType: FreelistType) {
@@ -67,13 +68,13 @@ export class Store {
   unpin(view: View): void {
     this.#pinCount--;
     this.db.unpin(view);
-    if (this.#isRetired && this.#pinCount === 0) this.file.close();
+    if (this.#pinCount === 0) this.#release?.(this.file);
   }
 
-  /** Closes the file, after the last reader. Nothing is being written any more. */
-  retire(): void {
-    this.#isRetired = true;
-    if (this.#pinCount === 0) this.file.close();
+  /** Lets the file go, after the last reader. Nothing is being written any more. */
+  retire(release: (file: File) => void = (file) => file.close()): void {
+    this.#release = release;
+    if (this.#pinCount === 0) release(this.file);
   }
 
   /** What `bbolt check` would say of the last committed state; for tests and tools. */
@@ -108,11 +109,14 @@ export function openStore(options: StoreOptions): Store {
   }
 }
 
-/** A file that does not exist yet, for a copy; it is locked so that a rename keeps it locked. */
-export function createStore(options: StoreOptions): Store {
-  const file = options.disk.open(options.path, { mode: "create" });
+/**
+ * A file that does not exist yet, for a copy; it is locked so that a rename keeps it locked. One
+ * that is `prepared` is locked and empty already.
+ */
+export function createStore(options: StoreOptions, prepared?: File): Store {
+  const file = prepared ?? options.disk.open(options.path, { mode: "create" });
   try {
-    if (!file.tryLock("exclusive")) {
+    if (prepared === undefined && !file.tryLock("exclusive")) {
       throw new DatabaseLockedError(`cannot lock ${options.path}: another process has it open`);
     }
     file.writeNow(emptyFile(), 0);

@@ -132,6 +132,38 @@ function diskSuite(name: string, makeDisk: () => { disk: Disk; root: string; end
     );
 
     it(
+      "gives a file a second name, and it stays under that when the first is another's",
+      withDisk((disk, root) => {
+        const old = disk.open(`${root}/a`, { mode: "create" });
+        old.writeNow(text("old"), 0);
+        disk.link(`${root}/a`, `${root}/b`);
+        assert.throws(() => disk.link(`${root}/a`, `${root}/b`), { code: "EEXIST" });
+        assert.throws(() => disk.link(`${root}/c`, `${root}/d`), { code: "ENOENT" });
+        disk.open(`${root}/c`, { mode: "create" }).close();
+        disk.rename(`${root}/c`, `${root}/a`);
+        old.writeNow(text("new"), 0);
+        const second = disk.open(`${root}/b`, { mode: "write" });
+        assert.equal(content(second), "new");
+        assert.equal(disk.open(`${root}/a`, { mode: "read" }).sizeBytes(), 0);
+        for (const file of [old, second]) file.close();
+      }),
+    );
+
+    it(
+      "empties a file, also one without a name",
+      withDisk(async (disk, root) => {
+        const file = disk.open(`${root}/a`, { mode: "create" });
+        file.truncate(10 << 20);
+        disk.remove(`${root}/a`);
+        const emptied = new Promise((resolve) => file.empty(resolve));
+        assert.throws(() => file.close(), /under way/);
+        assert.equal(await emptied, null);
+        assert.equal(file.sizeBytes(), 0);
+        file.close();
+      }),
+    );
+
+    it(
       "locks a file or a directory against other holders",
       withDisk((disk, root) => {
         disk.open(`${root}/a`, { mode: "create" }).close();

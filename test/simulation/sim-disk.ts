@@ -21,6 +21,7 @@ export type Operation =
   | "makeDirectory"
   | "rename"
   | "remove"
+  | "link"
   | "syncDirectory"
   | "read"
   | "write"
@@ -194,6 +195,14 @@ export class SimDisk implements Disk {
     fromParent.set(fromName, undefined, change);
   }
 
+  link(from: string, to: string): void {
+    this.count("link", from);
+    const node = this.#fileNode(from, "link");
+    const [parent, name] = this.#parentOf(to, "link");
+    if (parent.entries.has(name)) throw diskError("EEXIST", "link", to);
+    parent.set(name, node);
+  }
+
   remove(path: string): void {
     this.count("remove", path);
     const node = this.#find(path);
@@ -356,6 +365,17 @@ class SimFile implements File {
     node.apply({ position: sizeBytes, bytes: undefined, synced: false, orphaned: false });
   }
 
+  empty(done: Done): void {
+    const node = this.#writable();
+    const error = this.#disk.countQuietly("truncate", this.path);
+    this.#later(this.#drawMs(this.#disk.syncMs), () => {
+      if (error === null) {
+        node.apply({ position: 0, bytes: undefined, synced: false, orphaned: false });
+      }
+      done(error);
+    });
+  }
+
   tryLock(kind: "exclusive" | "shared"): boolean {
     this.#check();
     for (const [holder, held] of this.#node.locks) {
@@ -421,6 +441,7 @@ function newCounts(): Record<Operation | "any", number> {
     makeDirectory: 0,
     rename: 0,
     remove: 0,
+    link: 0,
     syncDirectory: 0,
     read: 0,
     write: 0,

@@ -254,7 +254,9 @@ export class Wal {
     const path = `${this.#directory}/${this.#segments.shift()!.name}`;
     this.#isPurging = true;
     try {
+      const file = this.#disk.open(path, { mode: "write" });
       this.#disk.remove(path);
+      file.empty(() => file.close());
       // One after the other: a gap in the sequence must not be what a crash leaves.
       this.#disk.syncDirectory(this.#directory, (error) => {
         this.#isPurging = false;
