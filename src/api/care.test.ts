@@ -6,6 +6,7 @@ import type { MemberOptions } from "../server/options.ts";
 import {
   decodeActionsResponse,
   decodeForecastResponse,
+  decodeQuotasResponse,
   decodeUsageResponse,
   decodeWritersResponse,
   encodeUsageRequest,
@@ -179,8 +180,9 @@ test("what self-care did can be asked", () => {
 });
 
 test("a quota of a prefix refuses by name, over the API", () => {
-  const quota = { prefix: "/jobs/", bytesMax: Number.POSITIVE_INFINITY, keysMax: 1 };
-  const bench = new Bench({ prefixQuotas: [quota] });
+  const bench = new Bench();
+  bench.put("quorate.io/quotas//jobs/", ":1");
+  bench.put("quorate.io/quotas//none/", "all");
   bench.put("/jobs/1", "");
   const request = encodePutRequest({ key: Buffer.from("/jobs/2") });
   assert.equal(
@@ -188,6 +190,16 @@ test("a quota of a prefix refuses by name, over the API", () => {
     '8 etcdserver: quota of prefix "/jobs/" exceeded: 1 of 1 keys',
   );
   bench.put("/other", "");
+  const { quotas } = bench.served.ask("/quoratepb.Care/Quotas", NOTHING, decodeQuotasResponse);
+  assert.deepEqual(
+    quotas.map(({ prefix, bytesMax, keysMax, keys, problem }) => [
+      ...[text(prefix), bytesMax, keysMax, keys, problem],
+    ]),
+    [
+      ["/jobs/", -1, 1, 1, ""],
+      ["/none/", 0, 0, 0, "a quota is BYTES[K|M|G][:KEYS] or :KEYS"],
+    ],
+  );
 });
 
 test("labels of metrics are capped, and what is not shown is summed", () => {

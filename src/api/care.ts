@@ -19,8 +19,11 @@ import {
   type ForecastResponseInit,
   type KeyUsageInit,
   type PrefixUsageInit,
+  type QuotasResponseInit,
+  type QuotaUsageInit,
   sizeActionsResponse,
   sizeForecastResponse,
+  sizeQuotasResponse,
   sizeUsageResponse,
   sizeWritersResponse,
   type UsageResponseInit,
@@ -28,6 +31,7 @@ import {
   type WritersResponseInit,
   writeActionsResponse,
   writeForecastResponse,
+  writeQuotasResponse,
   writeUsageResponse,
   writeWritersResponse,
 } from "../wire/messages/quorate.ts";
@@ -47,6 +51,11 @@ const forecast: Encoder<ForecastResponseInit> = {
 const actions: Encoder<ActionsResponseInit> = {
   size: sizeActionsResponse,
   write: writeActionsResponse,
+};
+
+const quotas: Encoder<QuotasResponseInit> = {
+  size: sizeQuotasResponse,
+  write: writeQuotasResponse,
 };
 
 const WRITERS_DEFAULT = 20;
@@ -75,6 +84,7 @@ export function careMethods(member: Member): [string, Method][] {
     ],
     ["/quoratepb.Care/Forecast", unary((call) => sendForecast(member, call))],
     ["/quoratepb.Care/Actions", unary((call) => sendActions(member, call))],
+    ["/quoratepb.Care/Quotas", unary((call) => sendQuotas(member, call))],
   ];
 }
 
@@ -221,6 +231,18 @@ function sendActions(member: Member, call: UnaryCall): void {
     header: member.headerAt(),
     selfCare: self.mode,
     actions: self.events.map((event) => ({ ...event, tookMs: Math.round(event.tookMs) })),
+  });
+}
+
+function sendQuotas(member: Member, call: UnaryCall): void {
+  const limit = (value: number): number => (Number.isFinite(value) ? value : -1);
+  send(call, quotas, {
+    header: member.headerAt(),
+    quotas: member.care.quotas.states.map(({ prefix, quota, room }): QuotaUsageInit => {
+      const used = { prefix: latin1Bytes(prefix), bytes: room.bytes(), keys: room.keys() };
+      if (typeof quota === "string") return { ...used, problem: quota };
+      return { ...used, bytesMax: limit(quota.bytesMax), keysMax: limit(quota.keysMax) };
+    }),
   });
 }
 

@@ -18,6 +18,7 @@ const LEARNER_METHODS = new Set([
   "/quoratepb.Care/Writers",
   "/quoratepb.Care/Forecast",
   "/quoratepb.Care/Actions",
+  "/quoratepb.Care/Quotas",
   "/grpc.health.v1.Health/Check",
   "/grpc.health.v1.Health/Watch",
 ]);

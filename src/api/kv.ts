@@ -99,7 +99,7 @@ export class KvService {
 
   #refuseByPrefix(bytes: Uint8Array, put: PutView): RpcError | null {
     const { care, nowMs } = this.#member;
-    if (care.quotas === undefined) return null;
+    if (care.quotas.states.length === 0) return null;
     const key = latin1(bytes, put.keyStart, put.keyEnd);
     return care.quotas.refusePut(key, put.valueEnd - put.valueStart, nowMs);
   }
@@ -200,8 +200,7 @@ export class KvService {
     writers.note(call.origin, WriteKind.Txn, end - start, member.nowMs);
     const refusal =
       member.refuseOverQuota(txnCostBytes(bytes, start, end)) ??
-      quotas?.refuseTxn(request, member.nowMs) ??
-      null;
+      quotas.refuseTxn(request, member.nowMs);
     if (refusal !== null) {
       writers.refused(call.origin);
       call.fail(refusal);

@@ -132,7 +132,10 @@ export class LockQueue {
 
   propose(txn: TxnRequestInit, call: Contender["call"], then: (outcome: Outcome) => void): void {
     const body = encodeTxnRequest(txn);
-    const refusal = this.#member.refuseOverQuota(txnCostBytes(body, 0, body.length));
+    const { care, nowMs } = this.#member;
+    const refusal =
+      this.#member.refuseOverQuota(txnCostBytes(body, 0, body.length)) ??
+      care.quotas.refuseTxnBytes(body, nowMs);
     if (refusal === null) this.#propose(RequestField.Txn, body, call, then);
     else call.fail(plain(refusal));
   }

@@ -5,13 +5,16 @@ import {
   type ActionsResponse,
   decodeActionsResponse,
   decodeForecastResponse,
+  decodeQuotasResponse,
   decodeUsageResponse,
   decodeWritersResponse,
   encodeActionsRequest,
   encodeForecastRequest,
+  encodeQuotasRequest,
   encodeUsageRequest,
   encodeWritersRequest,
   type ForecastResponse,
+  type QuotasResponse,
   type UsageRequestInit,
   type UsageResponse,
   type WritersRequestInit,
@@ -45,6 +48,13 @@ const actions: UnaryMethod<object, ActionsResponse> = {
   decode: decodeActionsResponse,
 };
 
+const quotas: UnaryMethod<object, QuotasResponse> = {
+  path: Paths.Care.Quotas,
+  effect: "read",
+  encode: encodeQuotasRequest,
+  decode: decodeQuotasResponse,
+};
+
 export class Care {
   readonly #caller: Caller;
 
@@ -65,6 +75,11 @@ export class Care {
   /** When the quota is reached at the present rate. */
   forecast(options?: CallOptions): Promise<ForecastResponse> {
     return this.#caller.unary(forecast, {}, options);
+  }
+
+  /** The quotas of prefixes, and what is used of them. */
+  quotas(options?: CallOptions): Promise<QuotasResponse> {
+    return this.#caller.unary(quotas, {}, options);
   }
 
   /** What self-care has done, newest last. */

@@ -51,6 +51,7 @@ const ROUTES: readonly (readonly [path: string, method: string])[] = [
   ["/v3/care/writers", Paths.Care.Writers],
   ["/v3/care/forecast", Paths.Care.Forecast],
   ["/v3/care/actions", Paths.Care.Actions],
+  ["/v3/care/quotas", Paths.Care.Quotas],
   ["/v3/lock/lock", Paths.Lock.Lock],
   ["/v3/lock/unlock", Paths.Lock.Unlock],
   ["/v3/election/campaign", Paths.Election.Campaign],

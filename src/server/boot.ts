@@ -22,6 +22,7 @@ import { Wal, type WalOptions } from "../storage/wal/wal.ts";
 import { checkWritable } from "../storage/writable.ts";
 import { decodeMetadata, encodeMetadata } from "../wire/messages/etcdserver.ts";
 import { defragmentAtStart } from "./bootstrap-defrag.ts";
+import { QUOTA_KEYS } from "./care/quota-keys.ts";
 import { clusterIdOf, memberIdOf } from "./identity.ts";
 import { checkLearners } from "./join.ts";
 import {
@@ -91,7 +92,7 @@ export function boot(parts: BootParts): Booted {
     records: backend,
     log,
     quotaBytes: options.quotaBackendBytes,
-    pinnedPrefixes: (options.prefixQuotas ?? []).map(({ prefix }) => prefix),
+    pinnedPrefixes: [QUOTA_KEYS],
     minLeaseTtl: minLeaseTtlSeconds(options),
     maxLearners: options.maxLearners,
     compactionBatchLimit: options.compactionBatchLimit,

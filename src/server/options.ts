@@ -2,7 +2,6 @@
 
 import type { AutoCompaction } from "./auto-compactor.ts";
 import type { BackupOptions } from "./care/backups.ts";
-import type { PrefixQuota } from "./care/prefix-quotas.ts";
 import type { SelfCareMode } from "./care/self-care.ts";
 import type { JoinedCluster } from "./join.ts";
 
@@ -59,7 +58,6 @@ export interface MemberOptions extends Partial<DutyOptions> {
   readonly autoCompaction?: AutoCompaction | undefined;
   /** What the member does by itself against a full disk. Left out: off. */
   readonly selfCare?: SelfCareMode;
-  readonly prefixQuotas?: readonly PrefixQuota[];
   /** Backups that the member makes by itself. Left out: none. */
   readonly backup?: BackupOptions | undefined;
   readonly unsafeNoFsync: boolean;

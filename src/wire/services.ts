@@ -9,6 +9,8 @@ import {
   ActionsResponse_DESCRIPTOR,
   ForecastRequest_DESCRIPTOR,
   ForecastResponse_DESCRIPTOR,
+  QuotasRequest_DESCRIPTOR,
+  QuotasResponse_DESCRIPTOR,
   UsageRequest_DESCRIPTOR,
   UsageResponse_DESCRIPTOR,
   WritersRequest_DESCRIPTOR,
@@ -146,6 +148,7 @@ export const Paths = {
     Writers: "/quoratepb.Care/Writers",
     Forecast: "/quoratepb.Care/Forecast",
     Actions: "/quoratepb.Care/Actions",
+    Quotas: "/quoratepb.Care/Quotas",
   },
   KV: {
     Range: "/etcdserverpb.KV/Range",
@@ -262,6 +265,14 @@ const ALL: readonly ServiceMethod[] = [
     kind: "unary",
     request: ActionsRequest_DESCRIPTOR,
     response: ActionsResponse_DESCRIPTOR,
+  },
+  {
+    path: "/quoratepb.Care/Quotas",
+    service: "quoratepb.Care",
+    name: "Quotas",
+    kind: "unary",
+    request: QuotasRequest_DESCRIPTOR,
+    response: QuotasResponse_DESCRIPTOR,
   },
   {
     path: "/etcdserverpb.KV/Range",

@@ -3,10 +3,8 @@
 
 import type { PeerTlsOptions } from "../../net/peer/peer-tls-options.ts";
 import type { BackupOptions } from "../../server/care/backups.ts";
-import type { PrefixQuota } from "../../server/care/prefix-quotas.ts";
 import type { GateSettings } from "./feature-gates.ts";
 import type { FlagValues } from "./flag-table.ts";
-import { parsePrefixQuotas } from "./prefix-quota.ts";
 import type { EtcdUrl } from "./urls.ts";
 
 export interface EtcdConfig {
@@ -54,7 +52,6 @@ export interface EtcdConfig {
   readonly autoCompactionMode: string;
   readonly autoCompactionRetention: string;
   readonly selfCare: "on" | "observe" | "off";
-  readonly prefixQuotas: readonly PrefixQuota[];
   /** undefined: no backups. */
   readonly backup: BackupOptions | undefined;
   readonly unsafeNoFsync: boolean;
@@ -244,7 +241,6 @@ function storage(values: FlagValues) {
     autoCompactionRetention: values.text("auto-compaction-retention"),
     selfCare: values.text("self-care") as EtcdConfig["selfCare"],
     backup: backupOf(values),
-    prefixQuotas: parsePrefixQuotas(values.text("prefix-quota")),
     unsafeNoFsync: values.truth("unsafe-no-fsync"),
   };
 }

@@ -1,7 +1,6 @@
 // Our own: what a member does by itself so that its store does not fill up.
 
-import { checkedText, choice, duration, type Flag, flag, text, uint } from "./flag.ts";
-import { parsePrefixQuotas } from "./prefix-quota.ts";
+import { choice, duration, type Flag, flag, text, uint } from "./flag.ts";
 
 const DAY_NS = 24 * 3600e9;
 
@@ -11,12 +10,6 @@ export const CARE_FLAGS: readonly Flag[] = [
     choice("on", "observe", "off"),
     "on",
     "Compact and defragment by itself before the quota is reached; observe only tells.",
-  ),
-  flag(
-    "prefix-quota",
-    checkedText(parsePrefixQuotas),
-    "",
-    "Bytes and keys that may lie below prefixes: /events/=200M:50000,/jobs/=:1000.",
   ),
   flag("backup-dir", text, "", "Where the member keeps backups of its database; if empty, none."),
   flag("backup-interval", duration, DAY_NS, "Time between two backups."),

@@ -38,7 +38,6 @@ export function memberOptions(
     autoCompaction: autoCompaction(config.autoCompactionMode, config.autoCompactionRetention),
     selfCare: config.selfCare,
     backup: config.backup,
-    prefixQuotas: config.prefixQuotas,
     unsafeNoFsync: config.unsafeNoFsync,
     maxRequestBytes: config.maxRequestBytes,
     maxTxnOps: config.maxTxnOps,

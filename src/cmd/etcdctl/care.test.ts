@@ -144,8 +144,8 @@ test("top shows what has changed between two looks", async () => {
 });
 
 test("a server that is not ours is told from one that is down", async () => {
-  for (const command of ["du", "top", "writers", "forecast", "care"]) {
-    const ran = await run([command], byMethod({}));
+  for (const command of ["du", "top", "writers", "forecast", "care", "quota list"]) {
+    const ran = await run(command.split(" "), byMethod({}));
     assert.equal(ran.code, 4, command);
     assert.match(plainErrors(ran), /^Error: the server at \S+ keeps no account of its store: /);
   }

@@ -2,6 +2,7 @@
 
 import type { Command, CommandGroup } from "../flags/command.ts";
 import { FlagSet } from "../flags/flag-set.ts";
+import { care } from "./care-commands.ts";
 import { defineGlobals, type Globals } from "./globals.ts";
 import type { Session } from "./session.ts";
 
@@ -371,44 +372,7 @@ const commands: readonly Command<Session>[] = [
     group: "cluster",
     commands: snapshot,
   },
-  {
-    name: "du",
-    arguments: "[prefix]",
-    short: "Shows what lies below a prefix, and why it grows",
-    group: "care",
-    load: async () => (await import("./du.ts")).body,
-  },
-  {
-    name: "top",
-    arguments: "[prefix]",
-    short: "Shows live what changes the store most",
-    group: "care",
-    load: async () => (await import("./top.ts")).body,
-  },
-  {
-    name: "writers",
-    short: "Shows who writes",
-    group: "care",
-    load: async () => (await import("./writers.ts")).body,
-  },
-  {
-    name: "forecast",
-    short: "Says when the quota is reached",
-    group: "care",
-    load: async () => (await import("./forecast.ts")).body,
-  },
-  {
-    name: "care",
-    short: "Shows what self-care has done, and why",
-    group: "care",
-    load: async () => (await import("./care.ts")).body,
-  },
-  {
-    name: "recover",
-    short: "Brings a cluster back that has run out of space",
-    group: "care",
-    load: async () => (await import("./recover.ts")).body,
-  },
+  ...care,
   {
     name: "make-mirror",
     arguments: "[options] <destination>",

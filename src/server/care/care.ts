@@ -58,8 +58,7 @@ export class Care {
   readonly readers: RecentReaders = new RecentReaders();
   readonly growth: Growth = new Growth();
   readonly self: SelfCare;
-  /** undefined: no prefix has one. */
-  readonly quotas: PrefixQuotas | undefined;
+  readonly quotas: PrefixQuotas;
   /** undefined: none are made. */
   readonly backups: Backups | undefined;
   readonly #parts: CareParts;
@@ -81,8 +80,8 @@ export class Care {
     this.#startedMs = parts.clock.monotonicMs();
     this.#pressureBytes = FIRST_WATERMARK * parts.state.quota.quotaBytes;
     this.backups = newBackups(parts);
-    const quotas = parts.options.prefixQuotas ?? [];
-    this.quotas = quotas.length === 0 ? undefined : new PrefixQuotas(parts.state.mvcc, quotas);
+    this.quotas = new PrefixQuotas(parts.state.mvcc, parts.log);
+    this.quotas.applied();
     const mode = parts.options.selfCare ?? "off";
     this.self = new SelfCare({
       ...{ ...parts, mode, figures: (own) => this.#figures(own) },
@@ -108,6 +107,7 @@ export class Care {
 
   /** After each batch of entries. */
   applied(): void {
+    this.quotas.applied();
     const { backend, clock } = this.#parts;
     if (backend.sizeBytes < this.#pressureBytes || this.self.mode === "off") return;
     const nowMs = clock.monotonicMs();

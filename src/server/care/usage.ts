@@ -30,7 +30,8 @@ export function usageOf(
   if (node === undefined) return undefined;
   const rows: PrefixRow[] = [];
   collect(space, node, prefix, 0, depthMax, survey, rows);
-  return rows;
+  // Directories that are always kept an eye on, and nothing ever was in.
+  return rows.filter(({ depth, sums }) => depth === 0 || sums.some((sum) => sum > 0));
 }
 
 function collect(

@@ -256,16 +256,16 @@ export class Wal {
     try {
       const file = this.#disk.open(path, { mode: "write" });
       this.#disk.remove(path);
-      file.empty(() => file.close());
-      // One after the other: a gap in the sequence must not be what a crash leaves.
+      // One after the other: a gap in the sequence must not be what a crash leaves, and the space
+      // of ten segments given back at once would hold up the writes of the log.
       this.#disk.syncDirectory(this.#directory, (error) => {
-        this.#isPurging = false;
-        if (error !== null) {
-          this.#log.warn("failed to purge", { path, error });
-          return;
-        }
-        this.#log.info("purged", { path });
-        this.purge(segmentsMax);
+        if (error === null) this.#log.info("purged", { path });
+        else this.#log.warn("failed to purge", { path, error });
+        file.empty(() => {
+          file.close();
+          this.#isPurging = false;
+          if (error === null) this.purge(segmentsMax);
+        });
       });
     } catch (error) {
       this.#isPurging = false;

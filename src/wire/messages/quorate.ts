@@ -2031,3 +2031,272 @@ export const ActionsResponse_DESCRIPTOR: MessageDescriptor = describeMessage("qu
   describeField("self_care", "selfCare", 2, "string"),
   describeField("actions", "actions", 3, "message", { repeated: true, message: () => CareAction_DESCRIPTOR }),
 ]);
+
+export interface QuotasRequest {
+}
+
+export interface QuotasRequestInit {
+}
+
+export function newQuotasRequest(): QuotasRequest {
+  return {};
+}
+
+export function decodeQuotasRequest(bytes: Uint8Array, start = 0, end: number = bytes.length): QuotasRequest {
+  return readQuotasRequest(new Reader(bytes, start, end), newQuotasRequest());
+}
+
+/** Reads to the end of the reader's range, into `m`. */
+export function readQuotasRequest(r: Reader, m: QuotasRequest): QuotasRequest {
+  while (r.at < r.end) {
+    r.skip(r.tag());
+  }
+  return m;
+}
+
+export function sizeQuotasRequest(_m: QuotasRequestInit): number {
+  return 0;
+}
+
+export function writeQuotasRequest(_m: QuotasRequestInit, _target: Uint8Array, at: number): number {
+  return at;
+}
+
+export function encodeQuotasRequest(m: QuotasRequestInit): Uint8Array {
+  const target = new Uint8Array(sizeQuotasRequest(m));
+  writeQuotasRequest(m, target, 0);
+  return target;
+}
+
+export const QuotasRequest_DESCRIPTOR: MessageDescriptor = describeMessage("quoratepb.QuotasRequest", "proto3", [
+]);
+
+export interface QuotaUsage {
+  prefix: Uint8Array;
+  bytesMax: number;
+  keysMax: number;
+  bytes: number;
+  keys: number;
+  problem: string;
+}
+
+export interface QuotaUsageInit {
+  readonly prefix?: Uint8Array | undefined;
+  readonly bytesMax?: number | undefined;
+  readonly keysMax?: number | undefined;
+  readonly bytes?: number | undefined;
+  readonly keys?: number | undefined;
+  readonly problem?: string | undefined;
+}
+
+export function newQuotaUsage(): QuotaUsage {
+  return {
+    prefix: EMPTY_BYTES,
+    bytesMax: 0,
+    keysMax: 0,
+    bytes: 0,
+    keys: 0,
+    problem: "",
+  };
+}
+
+export function decodeQuotaUsage(bytes: Uint8Array, start = 0, end: number = bytes.length): QuotaUsage {
+  return readQuotaUsage(new Reader(bytes, start, end), newQuotaUsage());
+}
+
+/** Reads to the end of the reader's range, into `m`. */
+export function readQuotaUsage(r: Reader, m: QuotaUsage): QuotaUsage {
+  while (r.at < r.end) {
+    const tag = r.tag();
+    switch (tag) {
+      case 10: {
+        m.prefix = r.view();
+        break;
+      }
+      case 16: {
+        m.bytesMax = r.int64();
+        break;
+      }
+      case 24: {
+        m.keysMax = r.int64();
+        break;
+      }
+      case 32: {
+        m.bytes = r.int64();
+        break;
+      }
+      case 40: {
+        m.keys = r.int64();
+        break;
+      }
+      case 50: {
+        m.problem = r.string();
+        break;
+      }
+      default:
+        r.skip(tag);
+    }
+  }
+  return m;
+}
+
+export function sizeQuotaUsage(m: QuotaUsageInit): number {
+  let size = 0;
+  const f1 = m.prefix;
+  if (f1 !== undefined && f1.length !== 0) size += 1 + sizeDelimited(f1.length);
+  const f2 = m.bytesMax;
+  if (f2 !== undefined && f2 !== 0) size += 1 + sizeNumber(f2);
+  const f3 = m.keysMax;
+  if (f3 !== undefined && f3 !== 0) size += 1 + sizeNumber(f3);
+  const f4 = m.bytes;
+  if (f4 !== undefined && f4 !== 0) size += 1 + sizeNumber(f4);
+  const f5 = m.keys;
+  if (f5 !== undefined && f5 !== 0) size += 1 + sizeNumber(f5);
+  const f6 = m.problem;
+  if (f6 !== undefined && f6 !== "") size += 1 + sizeDelimited(utf8Length(f6));
+  return size;
+}
+
+export function writeQuotaUsage(m: QuotaUsageInit, target: Uint8Array, at: number): number {
+  let offset = at;
+  const f1 = m.prefix;
+  if (f1 !== undefined && f1.length !== 0) {
+    target[offset++] = 10;
+    offset = writeBytes(target, offset, f1);
+  }
+  const f2 = m.bytesMax;
+  if (f2 !== undefined && f2 !== 0) {
+    target[offset++] = 16;
+    offset = writeNumber(target, offset, f2);
+  }
+  const f3 = m.keysMax;
+  if (f3 !== undefined && f3 !== 0) {
+    target[offset++] = 24;
+    offset = writeNumber(target, offset, f3);
+  }
+  const f4 = m.bytes;
+  if (f4 !== undefined && f4 !== 0) {
+    target[offset++] = 32;
+    offset = writeNumber(target, offset, f4);
+  }
+  const f5 = m.keys;
+  if (f5 !== undefined && f5 !== 0) {
+    target[offset++] = 40;
+    offset = writeNumber(target, offset, f5);
+  }
+  const f6 = m.problem;
+  if (f6 !== undefined && f6 !== "") {
+    target[offset++] = 50;
+    offset = writeString(target, offset, f6);
+  }
+  return offset;
+}
+
+export function encodeQuotaUsage(m: QuotaUsageInit): Uint8Array {
+  const target = new Uint8Array(sizeQuotaUsage(m));
+  writeQuotaUsage(m, target, 0);
+  return target;
+}
+
+export const QuotaUsage_DESCRIPTOR: MessageDescriptor = describeMessage("quoratepb.QuotaUsage", "proto3", [
+  describeField("prefix", "prefix", 1, "bytes"),
+  describeField("bytes_max", "bytesMax", 2, "int64"),
+  describeField("keys_max", "keysMax", 3, "int64"),
+  describeField("bytes", "bytes", 4, "int64"),
+  describeField("keys", "keys", 5, "int64"),
+  describeField("problem", "problem", 6, "string"),
+]);
+
+export interface QuotasResponse {
+  header: ResponseHeader | undefined;
+  quotas: QuotaUsage[];
+}
+
+export interface QuotasResponseInit {
+  readonly header?: ResponseHeaderInit | Uint8Array | undefined;
+  readonly quotas?: readonly (QuotaUsageInit | Uint8Array)[] | undefined;
+}
+
+export function newQuotasResponse(): QuotasResponse {
+  return {
+    header: undefined,
+    quotas: [],
+  };
+}
+
+export function decodeQuotasResponse(bytes: Uint8Array, start = 0, end: number = bytes.length): QuotasResponse {
+  return readQuotasResponse(new Reader(bytes, start, end), newQuotasResponse());
+}
+
+/** Reads to the end of the reader's range, into `m`. */
+export function readQuotasResponse(r: Reader, m: QuotasResponse): QuotasResponse {
+  while (r.at < r.end) {
+    const tag = r.tag();
+    switch (tag) {
+      case 10: {
+        const outer = r.enter();
+        m.header = readResponseHeader(r, m.header ?? newResponseHeader());
+        r.leave(outer);
+        break;
+      }
+      case 18: {
+        const outer = r.enter();
+        m.quotas.push(readQuotaUsage(r, newQuotaUsage()));
+        r.leave(outer);
+        break;
+      }
+      default:
+        r.skip(tag);
+    }
+  }
+  return m;
+}
+
+export function sizeQuotasResponse(m: QuotasResponseInit): number {
+  let size = 0;
+  const f1 = m.header;
+  if (f1 !== undefined) size += 1 + sizeDelimited(f1 instanceof Uint8Array ? f1.length : sizeResponseHeader(f1));
+  const f2 = m.quotas;
+  if (f2 !== undefined) {
+    for (const v of f2) size += 1 + sizeDelimited(v instanceof Uint8Array ? v.length : sizeQuotaUsage(v));
+  }
+  return size;
+}
+
+export function writeQuotasResponse(m: QuotasResponseInit, target: Uint8Array, at: number): number {
+  let offset = at;
+  const f1 = m.header;
+  if (f1 !== undefined) {
+    target[offset++] = 10;
+    if (f1 instanceof Uint8Array) {
+      offset = writeBytes(target, offset, f1);
+    } else {
+      offset = writeUint32(target, offset, sizeResponseHeader(f1));
+      offset = writeResponseHeader(f1, target, offset);
+    }
+  }
+  const f2 = m.quotas;
+  if (f2 !== undefined) {
+    for (const v of f2) {
+      target[offset++] = 18;
+      if (v instanceof Uint8Array) {
+        offset = writeBytes(target, offset, v);
+      } else {
+        offset = writeUint32(target, offset, sizeQuotaUsage(v));
+        offset = writeQuotaUsage(v, target, offset);
+      }
+    }
+  }
+  return offset;
+}
+
+export function encodeQuotasResponse(m: QuotasResponseInit): Uint8Array {
+  const target = new Uint8Array(sizeQuotasResponse(m));
+  writeQuotasResponse(m, target, 0);
+  return target;
+}
+
+export const QuotasResponse_DESCRIPTOR: MessageDescriptor = describeMessage("quoratepb.QuotasResponse", "proto3", [
+  describeField("header", "header", 1, "message", { message: () => ResponseHeader_DESCRIPTOR }),
+  describeField("quotas", "quotas", 2, "message", { repeated: true, message: () => QuotaUsage_DESCRIPTOR }),
+]);
