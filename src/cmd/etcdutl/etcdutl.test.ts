@@ -151,6 +151,28 @@ describe("etcdutl", () => {
     assert.match(bench.err, /couldn't find local name "zz" in the initial cluster/);
   });
 
+  it("raises revisions when a member's own backup is restored, unless told not to", async () => {
+    const bench = new Bench();
+    await bench.fill();
+    const backup = "/d/cdf818194e3a8c32-8e9e05c52164694d-20261128T031500Z-r3.db";
+    bench.disk.link("/d/member/snap/db", backup);
+    const restore = ["snapshot", "restore", backup, "--skip-hash-check", "--data-dir"];
+    assert.equal(await bench.run(...restore, "/r1"), 0, bench.err);
+    assert.match(bench.err, /raising revisions .*"opt-out": "--bump-revision=0"/);
+    assert.equal(await bench.run("hashkv", "/r1/member/snap/db"), 0);
+    assert.match(bench.out, /^\d+, 1000000003, 1000000003\n$/);
+    for (const [at, flag] of ["--bump-revision=0", "--mark-compacted=false"].entries()) {
+      assert.equal(await bench.run(...restore, `/no${at}`, flag), 0, bench.err);
+      assert.equal(await bench.run("hashkv", `/no${at}/member/snap/db`), 0);
+      assert.match(bench.out, /^\d+, 3, -1\n$/);
+    }
+    const more = ["--bump-revision", "100", "--mark-compacted"];
+    assert.equal(await bench.run(...restore, "/r2", ...more), 0, bench.err);
+    assert.equal(await bench.run("hashkv", "/r2/member/snap/db"), 0);
+    assert.match(bench.out, /^\d+, 103, 103\n$/);
+    assert.equal(await bench.run(...restore, "/r3", "--bump-revision", "5"), 128);
+  });
+
   it("frees space of a database that nobody uses", async () => {
     const bench = new Bench();
     await bench.fill();

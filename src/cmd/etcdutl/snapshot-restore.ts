@@ -1,3 +1,4 @@
+import { isBackupName } from "../../server/care/backup-name.ts";
 import { clusterIdOf, memberIdOf } from "../../server/identity.ts";
 import { encodeMember } from "../../state/members/member-json.ts";
 import { createRestoredDataDir, type RestoredMember } from "../../storage/snapshot/restore.ts";
@@ -11,6 +12,8 @@ import type { Session } from "./session.ts";
 
 /** A mapping size means nothing here; the flag is known so that scripts go on working. */
 const MEMORY_MAP_BYTES = 10n * 1024n ** 3n;
+/** As etcd's manual advises: no cluster writes so often between a backup and its end. */
+const BUMP_DEFAULT = 1_000_000_000;
 const PEER_URL = "http://localhost:2380";
 
 interface RestoreFlags {
@@ -63,9 +66,12 @@ export async function restore(
   if (path === undefined || args.length > 1) {
     throw badArguments("snapshot restore requires exactly one argument");
   }
-  const bumpRevision = Number(flags.bumpRevision.value);
-  if (bumpRevision > 0 !== flags.markCompacted.value) {
-    throw badArguments("--mark-compacted required if --revision-bump > 0");
+  const bumpRevision = bumpOf(flags, path);
+  if (bumpRevision === BUMP_DEFAULT && !flags.bumpRevision.changed) {
+    session.log.info("raising revisions for clients that remember them", {
+      by: bumpRevision,
+      "opt-out": "--bump-revision=0",
+    });
   }
   const name = flags.name.value;
   const { cluster, own } = await parseMembers(flags);
@@ -87,6 +93,20 @@ export async function restore(
     members,
     bumpRevision,
   });
+}
+
+/**
+ * As in etcd, nothing is raised unless asked for; but a backup that a member has made by itself is
+ * restored for clients that have seen more than it holds and wait for revisions to go on.
+ * @throws Exit
+ */
+function bumpOf({ bumpRevision, markCompacted }: RestoreFlags, path: string): number {
+  if (!bumpRevision.changed && !markCompacted.changed && isBackupName(path)) return BUMP_DEFAULT;
+  const bump = Number(bumpRevision.value);
+  if (bump > 0 !== markCompacted.value) {
+    throw badArguments("--mark-compacted required if --revision-bump > 0");
+  }
+  return bump;
 }
 
 /** @throws Exit when the flags do not describe a cluster with this member in it */

@@ -14,9 +14,9 @@ import { humanSize } from "../../base/human-size.ts";
 import type { Logger } from "../../base/log.ts";
 import { Counter, Family } from "../../base/metrics.ts";
 import type { Clock, Disk, File, Timer } from "../../io/io.ts";
-import { isoTime, unixMsOfIso } from "../../io/iso-time.ts";
 import type { Backend } from "../../storage/backend.ts";
 import type { BackendSnapshot } from "../../storage/backend-snapshot.ts";
+import { backupName, unixMsOf } from "./backup-name.ts";
 
 export interface BackupOptions {
   readonly directory: string;
@@ -91,7 +91,7 @@ export class Backups {
     const beganMs = this.#parts.clock.monotonicMs();
     const revision = this.#parts.revision();
     const unixMs = this.#parts.clock.wallMs();
-    const name = `${this.#prefix}${timeText(unixMs)}-r${revision}.db`;
+    const name = backupName(this.#prefix, unixMs, revision);
     this.#make(name, (failure, sizeBytes) => {
       this.#isRunning = false;
       const tookMs = this.#parts.clock.monotonicMs() - beganMs;
@@ -284,13 +284,3 @@ function attempt(task: () => void): string | null {
 }
 
 /** As 20261121T151147Z: sorts by time. */
-function timeText(unixMs: number): string {
-  return isoTime(unixMs).replace(/[-:]|\.\d+/g, "");
-}
-
-function unixMsOf(name: string, prefix: string): number | undefined {
-  const [, year, month, day, hour, minute, second] =
-    /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z/.exec(name.slice(prefix.length)) ?? [];
-  if (second === undefined) return undefined;
-  return unixMsOfIso(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
-}

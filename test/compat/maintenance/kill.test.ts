@@ -25,6 +25,8 @@ const FLAGS = [
   "5ms",
 ];
 const ENDED = /finished scheduled compaction/;
+/** A file that is being written, not the spare one. */
+const COPY = /^db\.tmp\.\d/;
 const RESUMED = /resume scheduled compaction/;
 
 const root = mkdtempSync(join(tmpdir(), "quorate-maintenance-"));
@@ -111,7 +113,7 @@ async function killAndCheck(
   await pause(delayMs);
   await member.kill();
   await begun;
-  const left = readdirSync(join(dataDir, "member", "snap")).some((name) => name.includes("tmp"));
+  const left = readdirSync(join(dataDir, "member", "snap")).some((name) => COPY.test(name));
   rmSync(`${dataDir}.log`);
   member = await start(dataDir);
   const wasCut = (await finish(member, dataDir)) || left;
