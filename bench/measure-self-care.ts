@@ -13,7 +13,7 @@ const PORT = 25690;
 const PUTS = 100_000;
 const KEYS = 20_000;
 const WARM_UP_SECONDS = 2;
-/** Longer than stock needs for a defragmentation of 1 GB. */
+/** Longer than stock needs for a defragmentation of 1 GB; again while ours goes on. */
 const PUT_SECONDS = 12;
 const COST_MAX = 0.03;
 const LONGEST_MAX_MS = 50;
@@ -50,22 +50,31 @@ async function accountingRow(bench: Bench): Promise<Row> {
 
 async function defragmentationRows(bench: Bench): Promise<Row[]> {
   const longest = { stock: 0, ours: 0 };
+  const longestIdle = { stock: 0, ours: 0 };
   const p99 = { idle: { stock: 0, ours: 0 }, busy: { stock: 0, ours: 0 } };
   const data = { keys: 950_000, rounds: 1, valueBytes: 1024 };
   await onCopies(bench, data, async (kind: Kind, dataDir) => {
     process.stderr.write(`puts while 1 GB is defragmented, ${kind} …\n`);
     const server = await startServer({ kind, programs: bench.programs, port: PORT, dataDir });
     await put(bench, server.endpoint, WARM_UP_SECONDS);
-    p99.idle[kind] = (await put(bench, server.endpoint, PUT_SECONDS)).p99Ms;
+    const idle = await put(bench, server.endpoint, PUT_SECONDS);
+    p99.idle[kind] = idle.p99Ms;
+    longestIdle[kind] = idle.maxMs;
+    let isDone = false;
     const defragmented = fetch(`http://${server.endpoint}/v3/maintenance/defragment`, {
       method: "POST",
       body: "{}",
+    }).finally(() => {
+      isDone = true;
     });
-    const during = await put(bench, server.endpoint, PUT_SECONDS);
+    // To its end: the last moment is the dangerous one.
+    while (!isDone) {
+      const during = await put(bench, server.endpoint, PUT_SECONDS);
+      if (kind === "ours" && during.failed > 0) throw new Error(`${during.failed} puts failed`);
+      p99.busy[kind] = Math.max(p99.busy[kind], during.p99Ms);
+      longest[kind] = Math.max(longest[kind], during.maxMs);
+    }
     if (!(await defragmented).ok) throw new Error("the defragmentation failed");
-    if (kind === "ours" && during.failed > 0) throw new Error(`${during.failed} puts failed`);
-    p99.busy[kind] = during.p99Ms;
-    longest[kind] = during.maxMs;
     await server.stop();
   });
   const row = ratioRow(
@@ -80,6 +89,7 @@ async function defragmentationRows(bench: Bench): Promise<Row[]> {
       promise: `≤ ${LONGEST_MAX_MS} ms`,
       isKept: longest.ours <= LONGEST_MAX_MS,
     },
+    ratioRow("… longest put of as long without", " ms", (kind) => longestIdle[kind], {}),
     ratioRow("… put p99 meanwhile", " ms", (kind) => p99.busy[kind], {}),
     toIdleRow(p99.idle, p99.busy, 2),
   ];
