@@ -1,6 +1,6 @@
 // kill -9 in the middle of what a member does by itself: self-care, a backup; and in the middle of
-// `etcdctl recover`, of the member or of the command. Afterwards the file passes `bbolt check` and
-// HashKV is that of a store that was not killed. QUORATE_MAINTENANCE_KILLS sets how often, for each.
+// `etcdctl recover`, of the member or of the command. Afterwards the file passes `bbolt check`, and
+// HashKV is that of a store that was not killed. QUORATE_MAINTENANCE_KILLS sets how often for each.
 
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
