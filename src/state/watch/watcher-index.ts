@@ -11,7 +11,7 @@ import { EVENT_FLAGS, type Watcher, WatchFlag } from "./watcher.ts";
 /** A longer list of pending events is given back to the collector after use. */
 const KEPT_PENDING_MAX = 256;
 
-// Most groups have one member and seldom an event, and there are as many as watchers: 200 bytes less.
+// Most groups have one member and seldom an event, and are as many as watchers: 200 bytes less.
 const noMembers: Watcher[] = [];
 const nothingPending: number[] = [];
 
