@@ -418,12 +418,16 @@ function writes(bench: Bench): number[][] {
   });
 }
 
-test("an acknowledged ping leaves at once when nobody waits for an answer", () => {
+test("an acknowledged ping leaves at once when no answer is due, also while a stream is open", () => {
   const bench = new Bench();
   bench.connection.receive(hello);
-  bench.socket.written.length = 0;
-  bench.connection.receive(pings(1));
-  assert.deepEqual(writes(bench), [[FrameType.Ping]]);
+  for (const isOpen of [false, true]) {
+    const block = headerBlock(grpcHeaders("/test.T/Bidi"));
+    if (isOpen) bench.connection.receive(frame(FrameType.Headers, Flag.EndHeaders, 1, block));
+    bench.socket.written.length = 0;
+    bench.connection.receive(pings(1));
+    assert.deepEqual(writes(bench), [[FrameType.Ping]]);
+  }
   bench.close();
 });
 
@@ -431,8 +435,9 @@ test("acknowledged pings leave with the answer that is waited for, in one write"
   const bench = new Bench();
   const call = (id: number, name: string): Buffer =>
     frame(FrameType.Headers, Flag.EndHeaders, id, headerBlock(grpcHeaders(name)));
+  const hold = frame(FrameType.Data, Flag.EndStream, 1, message(Buffer.from("x")));
   bench.connection.receive(hello);
-  bench.connection.receive(Buffer.concat([call(1, "/test.T/Hold"), call(3, "/test.T/Echo")]));
+  bench.connection.receive(Buffer.concat([call(1, "/test.T/Hold"), call(3, "/test.T/Echo"), hold]));
   bench.socket.written.length = 0;
   bench.connection.receive(pings(1));
   bench.connection.receive(pings(2));
@@ -449,6 +454,7 @@ test("acknowledged pings do not wait long for an answer that does not come", () 
   bench.connection.receive(hello);
   const block = headerBlock(grpcHeaders("/test.T/Hold"));
   bench.connection.receive(frame(FrameType.Headers, Flag.EndHeaders, 1, block));
+  bench.connection.receive(frame(FrameType.Data, Flag.EndStream, 1, message(Buffer.from("x"))));
   bench.socket.written.length = 0;
   for (let round = 1; round <= 3; round++) {
     bench.connection.receive(pings(1));

@@ -129,7 +129,7 @@ export class Http2Connection implements SenderOwner, ReceiverOwner {
     }
     this.#sender.uncork();
     if (failure !== undefined) this.#fail(failure);
-    this.#sender.flushAfterInput(this.#receiver.streams.size > 0);
+    this.#sender.flushAfterInput(this.#receiver.awaitedCount > 0);
     if (this.#output.isBacklogged) this.#socket.pause();
   }
 

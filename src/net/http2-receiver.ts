@@ -41,6 +41,8 @@ export interface ReceiverOwner {
 export class Http2Receiver implements StreamOwner {
   readonly requestMemory: RequestMemory;
   readonly streams: Map<number, Http2Stream> = new Map();
+  /** Of the streams: the client has said all and waits for the rest of the answer. */
+  awaitedCount = 0;
   /** Cleared when the connection is being closed: new streams are refused. */
   acceptsStreams = true;
   hasPeerSettings = false;
@@ -222,7 +224,7 @@ export class Http2Receiver implements StreamOwner {
       }
     }
     if (dataEnd === dataStart && !isEnd) this.#countControlFrame();
-    stream.remoteEnded = isEnd;
+    if (isEnd) this.#end(stream);
     if (dataEnd > dataStart) stream.sink.onData(bytes, dataStart, dataEnd);
     if (isEnd && !stream.isClosed) stream.sink.onEnd();
   }
@@ -312,7 +314,6 @@ export class Http2Receiver implements StreamOwner {
       return;
     }
     const stream = new Http2Stream(streamId, this, this.#sender);
-    stream.remoteEnded = head.isEnd;
     if (head.contentLength !== null) {
       stream.announcedBytes = decimal(head.contentLength.value);
       if (stream.announcedBytes < 0 || (head.isEnd && stream.announcedBytes > 0)) {
@@ -322,6 +323,7 @@ export class Http2Receiver implements StreamOwner {
     }
     this.streams.set(streamId, stream);
     this.#newest = stream;
+    if (head.isEnd) this.#end(stream);
     const sink = this.#context.open(stream, head);
     stream.sink = sink;
     if (stream.isClosed) sink.onClosed();
@@ -341,8 +343,13 @@ export class Http2Receiver implements StreamOwner {
       this.#failStream(stream.id, ErrorCode.ProtocolError);
       return;
     }
-    stream.remoteEnded = true;
+    this.#end(stream);
     stream.sink.onEnd();
+  }
+
+  #end(stream: Http2Stream): void {
+    stream.remoteEnded = true;
+    this.awaitedCount++;
   }
 
   #onWindowUpdate(streamId: number, bytes: Uint8Array, start: number, end: number): void {
@@ -435,6 +442,7 @@ export class Http2Receiver implements StreamOwner {
   #remove(stream: Http2Stream): void {
     if (stream.isClosed) return;
     stream.isClosed = true;
+    if (stream.remoteEnded) this.awaitedCount--;
     this.#sender.drop(stream);
     this.streams.delete(stream.id);
     if (this.#newest === stream) this.#newest = null;

@@ -268,12 +268,12 @@ export class Http2Sender implements Flushable {
   }
 
   /**
-   * Acknowledgements alone wait for the answers that calls of the client will get; not while its
-   * windows hold data back, as they grow by what the pings tell.
+   * Acknowledgements alone wait for an answer that is due; not while the client's windows hold data
+   * back, as they grow by what the pings tell.
    */
-  flushAfterInput(hasCalls: boolean): void {
+  flushAfterInput(isAnswerDue: boolean): void {
     const isHeldBack = this.#queuedBudget.usedBytes > 0;
-    if (hasCalls && !isHeldBack && this.output.length === this.#ackBytes) {
+    if (isAnswerDue && !isHeldBack && this.output.length === this.#ackBytes) {
       if (this.#ackBytes > 0) this.#outbox.addPatient(this);
     } else this.flush();
   }
