@@ -3,6 +3,7 @@
 //	load txn    one compare of mod_revision and one put: how Kubernetes updates an object
 //	load fill   many keys quickly: transactions of 100 puts, every key written --rounds times
 //	load range  all keys below --prefix, --total times, one after the other; bytes, not decoded
+//	load drain  the same with a client that only counts, on a connection of its own: see drain.go
 //	load count  the same, only the count
 //	load put    puts of random keys for --seconds, for latencies while something else goes on
 //	load idle | behind | expire    see watch.go
@@ -98,6 +99,13 @@ func main() {
 				_, err = c.Txn(context.Background()).Then(ops...).Commit()
 			case "range", "count":
 				err = rangeAll(c.ActiveConnection(), kind == "count")
+			case "drain":
+				var bytes int64
+				bytes, err = drainOnce()
+				atomic.AddInt64(&received, bytes)
+				if err != nil {
+					fmt.Fprintln(os.Stderr, err)
+				}
 			default:
 				_, err = c.Put(context.Background(), fmt.Sprintf("/put/%08d", rand.Intn(*keys)), value)
 			}

@@ -8,6 +8,8 @@ import { encodeKeyValue } from "../wire/messages/kv.ts";
 import {
   decodeRangeResponse,
   decodeRangeStreamResponse,
+  encodeCompactionRequest,
+  encodeDeleteRangeRequest,
   encodePutRequest,
   encodeRangeRequest,
   type RangeRequestInit,
@@ -15,6 +17,7 @@ import {
   SortOrder,
   SortTarget,
 } from "../wire/messages/rpc-kv.ts";
+import type { AnswerSource, AnswerStream } from "../wire/rpc.ts";
 import { Paths } from "../wire/services.ts";
 
 const all = { key: Buffer.of(0), rangeEnd: Buffer.of(0) };
@@ -29,6 +32,34 @@ class PiecesCall extends FakeUnary {
     assert.equal(whole.length, sizeBytes);
     this.buffer = whole;
     this.send();
+  }
+}
+
+/** A call over a transport that takes the message as it is made. */
+class FlowCall extends FakeUnary {
+  partBytes: number[] = [];
+  source: AnswerSource | undefined;
+  isAbandoned = false;
+  sizeBytes = 0;
+  readonly #parts: Buffer[] = [];
+
+  sendFrom(sizeBytes: number, source: AnswerSource): AnswerStream {
+    this.source = source;
+    this.sizeBytes = sizeBytes;
+    this.isCancelled = true;
+    return { abandon: () => (this.isAbandoned = true) };
+  }
+
+  /** The client takes some more; true when there is more to come. */
+  take(maxBytes: number): boolean {
+    const part = Buffer.from(this.source!.next(maxBytes));
+    this.#parts.push(part);
+    this.partBytes.push(part.length);
+    if (this.partBytes.reduce((sum, one) => sum + one, 0) < this.sizeBytes) return true;
+    this.source!.close();
+    this.answer = Buffer.concat(this.#parts);
+    assert.equal(this.answer.length, this.sizeBytes);
+    return false;
   }
 }
 
@@ -50,12 +81,18 @@ function bench(keys: number, valueBytes: readonly number[]) {
 
 type Bench = ReturnType<typeof bench>;
 
-function ask(member: Bench, request: RangeRequestInit, call = new PiecesCall()): RangeResponse {
+function ask(
+  member: Bench,
+  request: RangeRequestInit,
+  call: FakeUnary = new PiecesCall(),
+): RangeResponse {
   const method = member.methods.get(Paths.KV.Range);
   assert.ok(method?.kind === "unary");
   const bytes = encodeRangeRequest(request);
   method.handle(call, bytes, 0, bytes.length);
-  member.world.runUntil(() => call.isDone, 60_000);
+  const flow = call instanceof FlowCall ? call : undefined;
+  member.world.runUntil(() => call.isDone || flow?.source !== undefined, 60_000);
+  if (flow?.source !== undefined) while (flow.take(100_000));
   assert.ok(call.answer !== undefined, call.error?.message);
   return decodeRangeResponse(call.answer);
 }
@@ -97,7 +134,8 @@ test("a large range in every order, with a limit, of an old revision, over both 
   ];
   for (const request of requests) {
     check(member, request, ask(member, request));
-    check(member, request, ask(member, request, new FakeUnary() as PiecesCall));
+    check(member, request, ask(member, request, new FakeUnary()));
+    check(member, request, ask(member, request, new FlowCall()));
   }
 });
 
@@ -148,11 +186,72 @@ test("a client that goes away ends it, and compaction may go on", () => {
   const call = new PiecesCall();
   const bytes = encodeRangeRequest(all);
   method.handle(call, bytes, 0, bytes.length);
-  assert.equal(member.member.mvcc.pins, 1);
+  assert.equal(member.member.mvcc.pins.count, 1);
   call.isCancelled = true;
   member.world.runFor(1000);
-  assert.equal(member.member.mvcc.pins, 0);
+  assert.equal(member.member.mvcc.pins.count, 0);
   assert.equal(call.answer, undefined);
+});
+
+test("a large answer is made as it is taken, and does not see what others do meanwhile", () => {
+  const member = bench(5000, [10, 300]);
+  const before = expected(member, all);
+  const call = new FlowCall();
+  const method = member.methods.get(Paths.KV.Range);
+  assert.ok(method?.kind === "unary");
+  const bytes = encodeRangeRequest(all);
+  method.handle(call, bytes, 0, bytes.length);
+  member.world.runUntil(() => call.source !== undefined, 60_000);
+  for (let round = 0; call.take(50_000); round++) {
+    // Keys ahead and behind: changed, changed again, deleted, and the history compacted.
+    const key = Buffer.from(`key ${String((round * 397) % 5000).padStart(6, "0")}`);
+    const value = Buffer.alloc(round * 50);
+    member.call(Paths.KV.Put, encodePutRequest({ key, value }));
+    const gone = Buffer.from(`key ${String((round * 811) % 5000).padStart(6, "0")}`);
+    member.call(Paths.KV.DeleteRange, encodeDeleteRangeRequest({ key: gone }));
+    const { currentRevision } = member.member.mvcc;
+    member.call(Paths.KV.Compact, encodeCompactionRequest({ revision: currentRevision }));
+    member.world.runFor(500);
+  }
+  assert.ok(call.partBytes.length > 10, `${call.partBytes.length} parts`);
+  for (const part of call.partBytes) assert.ok(part <= 50_000, `${part}`);
+  const answer = decodeRangeResponse(call.answer!);
+  assert.deepEqual(
+    answer.kvs.map((kv) => Buffer.from(encodeKeyValue(kv))),
+    before.kvs,
+  );
+  assert.equal(answer.count, before.total);
+  member.world.runFor(5000);
+  assert.equal(member.member.mvcc.pins.count, 0);
+  assert.equal(member.member.state.compaction.current, undefined, "compaction went on");
+});
+
+test("a large answer of an old revision takes records that were replaced since", () => {
+  const member = bench(3000, [300]);
+  const { currentRevision } = member.member.mvcc;
+  for (let at = 0; at < 3000; at += 3) {
+    const key = Buffer.from(`key ${String(at).padStart(6, "0")}`);
+    member.call(Paths.KV.Put, encodePutRequest({ key, value: Buffer.alloc(at) }));
+  }
+  member.world.runFor(5000);
+  const request = { ...all, revision: currentRevision };
+  const call = new FlowCall();
+  check(member, request, ask(member, request, call));
+  assert.ok(call.partBytes.length > 5);
+});
+
+test("a slow reader does not hold up a snapshot from the leader: its answer is broken off", () => {
+  const member = bench(3000, [300]);
+  const call = new FlowCall();
+  const method = member.methods.get(Paths.KV.Range);
+  assert.ok(method?.kind === "unary");
+  const bytes = encodeRangeRequest(all);
+  method.handle(call, bytes, 0, bytes.length);
+  member.world.runUntil(() => call.source !== undefined, 60_000);
+  assert.ok(call.take(1000) && call.take(1000));
+  member.member.mvcc.pins.revoke();
+  assert.ok(call.isAbandoned);
+  assert.equal(member.member.mvcc.pins.count, 0);
 });
 
 test("a stream of a large range: its pieces are the answer", () => {

@@ -1,12 +1,15 @@
-// The answer to a range of several keys. It is read in slices, with other requests served in
-// between, and pinned to its revision meanwhile. One slice is most often enough and is encoded in
-// place; of a larger range each slice is encoded at once. A sort by value has to wait for all.
+// The answer to a range of several keys, pinned to its revision while it takes several turns. A
+// small one is encoded in place. A large one in the order of keys leaves while it is read: see
+// range-flow.ts. Any other is read in slices, of which each is encoded at once; a sort by value has
+// to wait for all.
 
 import type { Member } from "../server/member.ts";
 import { RangeCursor, RangeResult } from "../state/mvcc/range.ts";
+import { SizedRange } from "../state/mvcc/sized-range.ts";
 import type { RangeView } from "../wire/kv-requests.ts";
 import { SortTarget } from "../wire/messages/rpc-kv.ts";
 import type { UnaryCall } from "../wire/rpc.ts";
+import { RangeFlow } from "./range-flow.ts";
 import { RangePieces } from "./range-pieces.ts";
 import { sendRange } from "./send-range.ts";
 import { isSlow, warnSlow } from "./slow-requests.ts";
@@ -15,6 +18,8 @@ import { isSlow, warnSlow } from "./slow-requests.ts";
 const KEYS_PER_SLICE = 2000;
 /** Values may be large: no more than this is read, copied and sent in one go. */
 const BYTES_PER_SLICE = 2 << 20;
+/** An answer not larger than this is made as a whole. */
+const IN_PLACE_BYTES = 256 << 10;
 /** Between two looks at how many bytes there are. */
 const KEYS_PER_STEP = 250;
 
@@ -35,17 +40,35 @@ export class RangeAnswer {
 
   /** `view` has offsets into `bytes`; both are used only until this returns. */
   start(bytes: Uint8Array, view: RangeView): void {
+    this.#requestBytes = view.rangeEndEnd - view.keyStart;
+    this.#beganMs = this.#member.clock.monotonicMs();
     const error = this.#member.mvcc.revisionError(view.revision);
     if (error !== null) {
       this.#call.fail(error);
       this.#member.metrics.rangeFamily.with("false").observe(0);
       return;
     }
+    if (this.#flows(bytes, view)) return;
     this.#isByValue = view.sortTarget === SortTarget.VALUE;
-    this.#requestBytes = view.rangeEndEnd - view.keyStart;
-    this.#beganMs = this.#member.clock.monotonicMs();
     this.#cursor = new RangeCursor(this.#member.mvcc, bytes, view, this.#result);
     this.#step();
+  }
+
+  /** True when the answer is large and leaves while it is read. */
+  #flows(bytes: Uint8Array, view: RangeView): boolean {
+    if (this.#call.sendFrom === undefined || !SizedRange.suits(view)) return false;
+    const sized = new SizedRange(this.#member.mvcc, bytes, view, () => flow.revoke());
+    const isMeasured = sized.measure(KEYS_PER_SLICE);
+    if (isMeasured && sized.sizeBytes <= IN_PLACE_BYTES) {
+      sized.close();
+      return false;
+    }
+    const flow = new RangeFlow(this.#member, this.#call, sized, this.#beganMs, (answer) =>
+      this.#observe(answer.keys, answer.bytes, answer.readMs),
+    );
+    if (isMeasured) flow.send();
+    else this.#member.clock.endOfTurn(flow.start);
+    return true;
   }
 
   readonly #step = (): void => {
@@ -79,22 +102,24 @@ export class RangeAnswer {
     const member = this.#member;
     const result = this.#result;
     const count = this.#pieces.keyCount + result.kvs.count;
-    if (this.#pieces.isEmpty) {
-      this.#observe(count, sendRange(member, this.#call, result));
-      return;
+    let sizeBytes: number;
+    if (this.#pieces.isEmpty) sizeBytes = sendRange(member, this.#call, result);
+    else {
+      this.#pieces.send(member, this.#call, result);
+      sizeBytes = this.#pieces.sizeBytes;
     }
-    this.#pieces.send(member, this.#call, result);
-    this.#observe(count, this.#pieces.sizeBytes);
+    member.nowMs = member.clock.monotonicMs();
+    this.#observe(count, sizeBytes, member.nowMs - this.#beganMs);
   }
 
-  #observe(responseCount: number, responseBytes: number): void {
+  #observe(responseCount: number, responseBytes: number, readMs: number): void {
     const member = this.#member;
-    member.nowMs = member.clock.monotonicMs();
-    member.metrics.rangeSeconds.observe((member.nowMs - this.#beganMs) / 1000);
-    if (!isSlow(member, this.#beganMs)) return;
+    member.metrics.rangeSeconds.observe(readMs / 1000);
+    const startedMs = member.nowMs - readMs;
+    if (!isSlow(member, startedMs)) return;
     warnSlow(member, this.#call, {
       method: "/etcdserverpb.KV/Range",
-      startedMs: this.#beganMs,
+      startedMs,
       requestBytes: this.#requestBytes,
       responseCount,
       responseBytes,

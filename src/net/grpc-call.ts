@@ -5,7 +5,15 @@
 //      └──────────── cancelled, deadline, connection lost ──────────▲
 
 import { ProtoError } from "../wire/protobuf/proto-error.ts";
-import type { Method, Origin, StreamCall, StreamHandler, UnaryCall } from "../wire/rpc.ts";
+import type {
+  AnswerSource,
+  AnswerStream,
+  Method,
+  Origin,
+  StreamCall,
+  StreamHandler,
+  UnaryCall,
+} from "../wire/rpc.ts";
 import { Code, RpcError } from "../wire/status.ts";
 import { ErrorCode, readUint32, writeUint32 } from "./frames.ts";
 import { MESSAGE_PREFIX_BYTES, MessageReader, type MessageSink } from "./grpc-message-reader.ts";
@@ -15,6 +23,7 @@ import {
   deadlineExceeded,
   decompressedTooLarge,
   percentEncode,
+  tooLargeToSend,
   tooMuchQueued,
 } from "./grpc-text.ts";
 import type { HeaderField } from "./header-field.ts";
@@ -32,6 +41,9 @@ export interface GrpcCallContext {
   readonly metrics: GrpcMetrics;
   readonly messageBytesMax: number;
 }
+
+/** As etcd's server: the length of a message is a signed number to many a client. */
+const MESSAGE_BYTES_SENT_MAX = 2 ** 31 - 1;
 
 const GRPC_HEAD: Fields = [
   [":status", "200"],
@@ -146,6 +158,32 @@ export class GrpcCall implements UnaryCall, StreamCall, StreamSink, MessageSink 
     metrics.messagesSent[this.#route.index]!++;
     metrics.sentBytes.value += sizeBytes;
     this.#count(Code.OK);
+  }
+
+  sendFrom(sizeBytes: number, source: AnswerSource): AnswerStream {
+    const abandon = (): void => this.#stream.reset(ErrorCode.RefusedStream);
+    if (this.#isDone) {
+      source.close();
+      return { abandon };
+    }
+    if (sizeBytes > MESSAGE_BYTES_SENT_MAX) {
+      source.close();
+      this.fail(tooLargeToSend(sizeBytes, MESSAGE_BYTES_SENT_MAX));
+      return { abandon };
+    }
+    this.#isDone = true;
+    const prefix = new Uint8Array(MESSAGE_PREFIX_BYTES);
+    writeUint32(prefix, 1, sizeBytes);
+    if (!this.#stream.sender.sendFrom(this.#stream, prefix, sizeBytes, source, grpcOk)) {
+      source.close();
+      this.#abort(tooMuchQueued);
+      return { abandon };
+    }
+    const { metrics } = this.#context;
+    metrics.messagesSent[this.#route.index]!++;
+    metrics.sentBytes.value += sizeBytes;
+    this.#count(Code.OK);
+    return { abandon };
   }
 
   sendMessage(): void {

@@ -88,6 +88,13 @@ export function decompressedTooLarge(bytesMax: number): RpcError {
   );
 }
 
+export function tooLargeToSend(bytes: number, bytesMax: number): RpcError {
+  return new RpcError(
+    Code.ResourceExhausted,
+    `grpc: trying to send message larger than max (${bytes} vs. ${bytesMax})`,
+  );
+}
+
 export const compressedWithoutEncoding: RpcError = new RpcError(
   Code.Internal,
   "grpc: compressed flag set with identity or empty encoding",

@@ -15,6 +15,7 @@ import { ByteBudget } from "./byte-budget.ts";
 import { ErrorCode, Flag, FrameType, Setting } from "./frames.ts";
 import { GrpcService } from "./grpc-service.ts";
 import { Http2Connection, type Http2Context } from "./http2-connection.ts";
+import { LargeAnswers } from "./large-answers.ts";
 import { defaultLimits } from "./limits.ts";
 import { Outbox } from "./outbox.ts";
 
@@ -78,6 +79,7 @@ class Bench {
       outbox: new Outbox(this.clock),
       pool: new BufferPool(),
       queuedTotal: new ByteBudget(1 << 20),
+      answers: new LargeAnswers(this.clock, 1 << 20),
       requestTotal: new ByteBudget(1 << 20),
       goAwayCounts: new Float64Array(14),
       open: (stream, head) =>

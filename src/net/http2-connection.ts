@@ -27,6 +27,7 @@ import { Http2Receiver, type ReceiverOwner } from "./http2-receiver.ts";
 import { Http2Sender, type SenderOwner } from "./http2-sender.ts";
 import type { Http2Stream, StreamSink } from "./http2-stream.ts";
 import { Keepalive } from "./keepalive.ts";
+import type { LargeAnswers } from "./large-answers.ts";
 import {
   CONNECTION_WINDOW_BYTES,
   DRAIN_PING_TIMEOUT_MS,
@@ -50,6 +51,7 @@ export interface Http2Context {
   readonly pool: BufferPool;
   readonly queuedTotal: ByteBudget;
   readonly requestTotal: ByteBudget;
+  readonly answers: LargeAnswers;
   /** GOAWAYs with an error, by code. */
   readonly goAwayCounts: Float64Array;
   /** A new request; `head` is valid during the call only. */
@@ -98,7 +100,13 @@ export class Http2Connection implements SenderOwner, ReceiverOwner {
     this.origin = new Origin(remoteAddress, certificateNameOf(socket));
     this.isSecure = "encrypted" in socket;
     this.#output = new OutputBuffer(socket, context.pool);
-    this.#sender = new Http2Sender(this, this.#output, context.outbox, context.queuedTotal);
+    this.#sender = new Http2Sender(
+      this,
+      this.#output,
+      context.outbox,
+      context.queuedTotal,
+      context.answers,
+    );
     this.#receiver = new Http2Receiver(context, this, this.#sender);
     this.#reader = new FrameReader(this.#receiver);
     this.#keepalive = new Keepalive(context.limits, nowMs);
@@ -269,6 +277,7 @@ export class Http2Connection implements SenderOwner, ReceiverOwner {
     this.#phase = "closed";
     this.#output.close();
     this.#receiver.closeStreams();
+    this.#sender.close();
     this.#socket.destroy();
     this.#onClosed(this);
   }

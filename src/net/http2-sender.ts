@@ -10,8 +10,10 @@
 // wire. Queued bytes are counted; above the budget `commit` refuses.
 
 import { assert } from "../base/assert.ts";
+import type { AnswerSource } from "../wire/rpc.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import {
+  ErrorCode,
   Flag,
   FRAME_HEADER_BYTES,
   FRAME_PAYLOAD_BYTES,
@@ -23,6 +25,7 @@ import {
 } from "./frames.ts";
 import { fieldsBytesMax, GRPC_BLOCK_BYTES_MAX, HpackEncoder } from "./hpack-encoder.ts";
 import type { Ending, Fields, Http2Stream, QueuedData } from "./http2-stream.ts";
+import type { LargeAnswers } from "./large-answers.ts";
 import { QUEUED_BYTES_MAX, QUEUED_BYTES_SOFT_MAX, QUEUED_OVERHEAD_BYTES } from "./limits.ts";
 import type { Flushable, Outbox } from "./outbox.ts";
 import type { OutputBuffer } from "./output-buffer.ts";
@@ -54,6 +57,13 @@ export class Http2Sender implements Flushable {
   readonly #owner: SenderOwner;
   readonly #outbox: Outbox;
   readonly #queuedBudget: ByteBudget;
+  readonly #answers: LargeAnswers;
+  /** Streams whose answers are made as they are sent, and what those have in memory. */
+  #sourceCount = 0;
+  #chargedBytes = 0;
+  /** Streams with a source that wait until the socket has less. */
+  readonly #blocked: Http2Stream[] = [];
+  #isOver = false;
   #reservedFor: Http2Stream | null = null;
   #reservedBytes = 0;
   #isDirect = false;
@@ -65,8 +75,15 @@ export class Http2Sender implements Flushable {
   /** Of the output: acknowledgements of pings. */
   #ackBytes = 0;
 
-  constructor(owner: SenderOwner, output: OutputBuffer, outbox: Outbox, total: ByteBudget) {
+  constructor(
+    owner: SenderOwner,
+    output: OutputBuffer,
+    outbox: Outbox,
+    total: ByteBudget,
+    answers: LargeAnswers,
+  ) {
     this.#owner = owner;
+    this.#answers = answers;
     this.output = output;
     this.buffer = output.bytes;
     this.#outbox = outbox;
@@ -163,6 +180,56 @@ export class Http2Sender implements Flushable {
     return true;
   }
 
+  /** Sends `prefix` and then what `source` makes; see large-answers.ts. */
+  sendFrom(
+    stream: Http2Stream,
+    prefix: Uint8Array,
+    sizeBytes: number,
+    source: AnswerSource,
+    ending: Ending,
+  ): boolean {
+    stream.source = source;
+    stream.sourceLeftBytes = sizeBytes;
+    if (!this.#enqueue(stream, prefix, ending)) {
+      stream.source = null;
+      return false;
+    }
+    this.#answers.begin(stream);
+    if (this.#sourceCount++ === 0) this.output.onTaken = this.#onTaken;
+    return true;
+  }
+
+  /** A part of a large answer, if it can go out now; returns its bytes, or -1. */
+  feed(stream: Http2Stream, maxBytes: number): number {
+    const { source } = stream;
+    if (source === null) return -1;
+    const { output } = this;
+    if (output.pendingBytes > this.#answers.backlogBytes) {
+      this.#blocked.push(stream);
+      return -1;
+    }
+    // Without a window of the stream: addStreamWindow comes back to it.
+    if (stream.sendWindowBytes <= 0) return -1;
+    if (this.windowBytes <= 0) {
+      this.#markSendable(stream);
+      return -1;
+    }
+    const windowBytes = Math.min(this.windowBytes, stream.sendWindowBytes);
+    const wanted = Math.min(maxBytes, Math.max(windowBytes, FRAME_PAYLOAD_BYTES));
+    const part = source.next(wanted);
+    stream.sourceLeftBytes -= part.length;
+    assert(stream.sourceLeftBytes >= 0, "a source makes what it has promised");
+    const sent = this.#putFrames(stream, part);
+    if (stream.sourceLeftBytes === 0) this.#endSource(stream);
+    if (sent < part.length) this.#enqueueRest(stream, part.slice(sent));
+    else if (stream.source !== null) this.#markSendable(stream);
+    else this.#putEnding(stream, stream.ending!);
+    output.flush();
+    this.#settle();
+    this.pump();
+    return part.length;
+  }
+
   /**
    * Ends the stream after what is queued. While input is being handled that waits for its end: of
    * clients that ask one thing on a stream and have their answer, END_STREAM is followed at once by
@@ -226,7 +293,7 @@ export class Http2Sender implements Flushable {
   addStreamWindow(stream: Http2Stream, bytes: number): boolean {
     stream.sendWindowBytes += bytes;
     if (stream.sendWindowBytes > WINDOW_BYTES_MAX) return false;
-    if (stream.queueFirst !== null) {
+    if (stream.queueFirst !== null || stream.source !== null) {
       this.#markSendable(stream);
       this.pump();
     }
@@ -250,6 +317,7 @@ export class Http2Sender implements Flushable {
     for (let data = stream.queueFirst; data !== null; data = data.next) {
       this.#queuedBudget.release(data.bytes.length + QUEUED_OVERHEAD_BYTES);
     }
+    if (stream.source !== null) this.#endSource(stream);
     stream.queueFirst = null;
     stream.queueLast = null;
     stream.queuedBytes = 0;
@@ -283,6 +351,13 @@ export class Http2Sender implements Flushable {
     this.output.flush();
   }
 
+  /** The connection is gone, and with it all that was in memory for it. */
+  close(): void {
+    this.#isOver = true;
+    this.#answers.charge(-this.#chargedBytes);
+    this.#chargedBytes = 0;
+  }
+
   #enqueue(stream: Http2Stream, bytes: Uint8Array, ending: Ending | null): boolean {
     const cost = bytes.length + QUEUED_OVERHEAD_BYTES;
     if (!this.#queuedBudget.hasRoom(cost)) return false;
@@ -306,7 +381,11 @@ export class Http2Sender implements Flushable {
   /** One frame of the stream at the head of the line, which then goes to its end. */
   #sendSome(stream: Http2Stream): void {
     const data = stream.queueFirst;
-    if (stream.isClosed || data === null) return;
+    if (stream.isClosed) return;
+    if (data === null) {
+      if (stream.source !== null) this.#wantPart(stream);
+      return;
+    }
     const length = Math.min(
       data.bytes.length - data.offset,
       FRAME_PAYLOAD_BYTES,
@@ -331,10 +410,70 @@ export class Http2Sender implements Flushable {
       if (data.next === null) stream.queueLast = null;
     }
     this.touch();
-    if (stream.queueFirst !== null) this.#markSendable(stream);
+    if (stream.queueFirst !== null || stream.source !== null) this.#markSendable(stream);
     else if (stream.ending !== null) this.#putEnding(stream, stream.ending);
     this.#runDrained(stream);
   }
+
+  /** As much as the windows allow, in frames that fill the output buffers; returns how much. */
+  #putFrames(stream: Http2Stream, part: Uint8Array): number {
+    const { output } = this;
+    let sent = 0;
+    for (;;) {
+      const windowBytes = Math.min(this.windowBytes, stream.sendWindowBytes, FRAME_PAYLOAD_BYTES);
+      let length = Math.min(part.length - sent, windowBytes);
+      if (length <= 0) break;
+      const room = output.bytes.length - output.length - FRAME_HEADER_BYTES;
+      if (room >= FRAME_PAYLOAD_BYTES / 2) length = Math.min(length, room);
+      output.ensure(FRAME_HEADER_BYTES + length);
+      const { bytes } = output;
+      const at = writeFrameHeader(bytes, output.length, length, FrameType.Data, 0, stream.id);
+      bytes.set(part.subarray(sent, sent + length), at);
+      output.length = at + length;
+      this.windowBytes -= length;
+      stream.sendWindowBytes -= length;
+      this.sentCount++;
+      sent += length;
+    }
+    this.answerCount++;
+    return sent;
+  }
+
+  #enqueueRest(stream: Http2Stream, rest: Uint8Array): void {
+    if (!this.#enqueue(stream, rest, stream.ending)) stream.reset(ErrorCode.InternalError);
+  }
+
+  #wantPart(stream: Http2Stream): void {
+    if (this.output.pendingBytes > this.#answers.backlogBytes) this.#blocked.push(stream);
+    else this.#answers.want(this, stream);
+  }
+
+  #endSource(stream: Http2Stream): void {
+    stream.source!.close();
+    stream.source = null;
+    this.#answers.end(stream);
+    this.#sourceCount--;
+    this.#settle();
+  }
+
+  /** Accounts for what this connection has in memory of large answers. */
+  #settle(): void {
+    const isConcerned = this.#sourceCount > 0 || this.#chargedBytes > 0;
+    const bytes = isConcerned ? this.output.pendingBytes : 0;
+    if (this.#sourceCount === 0 && bytes === 0) this.output.onTaken = null;
+    const change = bytes - this.#chargedBytes;
+    this.#chargedBytes = bytes;
+    if (change !== 0) this.#answers.charge(change);
+  }
+
+  readonly #onTaken = (): void => {
+    if (this.#isOver) return;
+    this.#settle();
+    if (this.#blocked.length === 0) return;
+    if (this.output.pendingBytes > this.#answers.backlogBytes) return;
+    for (const stream of this.#blocked.splice(0)) this.#markSendable(stream);
+    this.pump();
+  };
 
   #runDrained(stream: Http2Stream): void {
     const task = stream.drainedTask;

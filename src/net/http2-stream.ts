@@ -6,7 +6,7 @@
 //                         └──── END_STREAM sent, then RST_STREAM(NO_ERROR) ───▲
 //                         └──── RST_STREAM, deadline, connection lost ────────▲
 
-import type { Origin } from "../wire/rpc.ts";
+import type { AnswerSource, Origin } from "../wire/rpc.ts";
 import { type ErrorCode, WINDOW_BYTES_DEFAULT } from "./frames.ts";
 import type { Http2Sender } from "./http2-sender.ts";
 import type { RequestMemory } from "./request-memory.ts";
@@ -79,6 +79,11 @@ export class Http2Stream {
   ending: Ending | null = null;
   isSendable = false;
   nextSendable: Http2Stream | null = null;
+  /** Makes the rest of the answer, `sourceLeftBytes`, as it is sent; see large-answers.ts. */
+  source: AnswerSource | null = null;
+  sourceLeftBytes = 0;
+  /** When it last gave a part. */
+  sourceFedMs = 0;
   drainedBelowBytes = 0;
   drainedTask: (() => void) | null = null;
 

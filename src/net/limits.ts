@@ -18,6 +18,11 @@ export interface Limits {
    * streams are cheap for a peer. As many watches of the JSON gateway as anybody has.
    */
   readonly bridgedRequestsMax: number;
+  /**
+   * Parts of large answers that were made and that the kernel has not taken, of all connections:
+   * enough to keep a hundred fast ones busy.
+   */
+  readonly largeAnswerBytesMax: number;
 }
 
 const MIB = 1024 * 1024;
@@ -30,6 +35,7 @@ export const defaultLimits: Limits = {
   keepaliveTimeoutMs: 20_000,
   connectionsMax: 50_000,
   bridgedRequestsMax: 4096,
+  largeAnswerBytesMax: 64 * MIB,
 };
 
 /**
@@ -65,6 +71,15 @@ export const QUEUED_BYTES_MAX: number = 256 * MIB;
 export const QUEUED_BYTES_TOTAL_MAX: number = 1024 * MIB;
 /** What a held-back answer costs besides its bytes. */
 export const QUEUED_OVERHEAD_BYTES = 256;
+
+/** One part: a quarter of a millisecond of reading, and a few writes. */
+export const LARGE_ANSWER_PART_BYTES: number = 256 * 1024;
+/** Made in one turn, before others are served: about half a millisecond. */
+export const LARGE_ANSWER_TURN_BYTES: number = 512 * 1024;
+/** A connection with more in its socket gets no further part: a fast link is busy with it. */
+export const LARGE_ANSWER_BACKLOG_BYTES: number = 256 * 1024;
+/** An answer of which the client takes nothing for so long is given up. */
+export const LARGE_ANSWER_STALL_MS = 60_000;
 
 /** Incomplete request messages of one connection: large ones wait for their turn above this. */
 export const REQUEST_BYTES_SOFT_MAX: number = 64 * MIB;

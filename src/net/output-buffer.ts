@@ -10,7 +10,7 @@ import type { BufferPool } from "./buffer-pool.ts";
 
 /** The part of a socket that is needed here. */
 export interface ByteSink {
-  write(bytes: Uint8Array): boolean;
+  write(bytes: Uint8Array, taken?: () => void): boolean;
   /** Bytes taken over by `write` and not yet taken by the kernel. */
   readonly writableLength: number;
 }
@@ -31,6 +31,8 @@ export class OutputBuffer {
   isBacklogged = false;
   /** Bytes given to the socket since the start, for tests and for detecting a stuck peer. */
   writtenBytes = 0;
+  /** Wanted by whoever needs to know when the kernel has taken what was written. */
+  onTaken: (() => void) | null = null;
   readonly #sink: ByteSink;
   readonly #pool: BufferPool;
   #inFlight: Uint8Array[] = [];
@@ -39,6 +41,11 @@ export class OutputBuffer {
   constructor(sink: ByteSink, pool: BufferPool) {
     this.#sink = sink;
     this.#pool = pool;
+  }
+
+  /** What the kernel has not taken yet. */
+  get pendingBytes(): number {
+    return this.length + this.#sink.writableLength;
   }
 
   /** Makes room for `size` more bytes at `length`; `bytes` may change. */
@@ -64,7 +71,8 @@ export class OutputBuffer {
       return;
     }
     this.writtenBytes += length;
-    this.#sink.write(bytes.subarray(0, length));
+    if (this.onTaken === null) this.#sink.write(bytes.subarray(0, length));
+    else this.#sink.write(bytes.subarray(0, length), this.onTaken);
     const backlogBytes = this.#sink.writableLength;
     if (backlogBytes === 0) {
       this.#pool.give(bytes);

@@ -24,6 +24,7 @@ import { HttpBridges } from "./http-bridge.ts";
 import { type Gateway, Http1Server } from "./http1.ts";
 import { Http2Connection, type Http2Context } from "./http2-connection.ts";
 import type { Http2Stream, StreamSink } from "./http2-stream.ts";
+import { LargeAnswers } from "./large-answers.ts";
 import {
   defaultLimits,
   type Limits,
@@ -110,6 +111,7 @@ export class ClientServer {
       pool: new BufferPool(),
       queuedTotal: new ByteBudget(QUEUED_BYTES_TOTAL_MAX),
       requestTotal: new ByteBudget(REQUEST_BYTES_TOTAL_MAX),
+      answers: new LargeAnswers(clock, limits.largeAnswerBytesMax),
       goAwayCounts: this.goAwayCounts,
       open: (stream, head) => this.#open(stream, head),
     };
@@ -136,6 +138,11 @@ export class ClientServer {
   /** Bytes of answers that wait for their clients to take them. */
   get queuedBytes(): number {
     return this.#context.queuedTotal.usedBytes;
+  }
+
+  /** Large answers under way: how many, and their memory. */
+  get largeAnswers(): LargeAnswers {
+    return this.#context.answers;
   }
 
   /** Bytes of memory for requests that have not arrived whole. */
@@ -286,6 +293,7 @@ export class ClientServer {
     const isSweep = ++this.#ticks % TICKS_PER_SWEEP === 0;
     for (const connection of this.#connections) connection.tick(nowMs, isSweep);
     if (isSweep) {
+      this.#context.answers.sweep(nowMs);
       for (const [socket, untilMs] of this.#undecided) if (nowMs >= untilMs) socket.destroy();
     }
     this.flush();

@@ -71,8 +71,9 @@ export class SnapshotInstall {
 
   #replace(index: number, done: () => void): void {
     const { dataDir, backend, state, watch } = this.#parts;
-    const isFree = (): boolean => state.mvcc.pins === 0;
+    const isFree = (): boolean => state.mvcc.pins.count === 0;
     watch.flush();
+    state.mvcc.pins.revoke();
     backend.replaceBy(dataDir.receivedDatabasePath(index), isFree, () => {
       this.#reopen(index);
       done();

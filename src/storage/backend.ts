@@ -22,6 +22,7 @@ import { defragmentNow } from "./defragment-now.ts";
 import { Defragmentation } from "./defragmentation.ts";
 import { findRecord, forEachEntry, getValue, type RecordVisitor, scanRecords } from "./overlay.ts";
 import { RecordChunks } from "./record-batch.ts";
+import { copyRecords, type RecordCopies } from "./record-copies.ts";
 import type { FoundRecord } from "./revision-search.ts";
 import { Bucket } from "./schema.ts";
 import { SpareFile } from "./spare-file.ts";
@@ -141,6 +142,11 @@ export class Backend {
   findRecord(main: number, sub: number): boolean {
     const found = this.#found;
     return findRecord(this.#store.db.view, this.#batches, main, sub, found) && !found.tombstone;
+  }
+
+  /** Many at once; all of them exist. */
+  copyRecords(copies: RecordCopies): void {
+    copyRecords(this.#store.db.view, this.#batches, copies);
   }
 
   get foundBytes(): Uint8Array {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { Db, emptyFile } from "./bolt/db.ts";
+import { copyRecords, RecordCopies } from "./record-copies.ts";
 import { type FoundRecord, findRevision } from "./revision-search.ts";
 import { writeRevision } from "./schema.ts";
 
@@ -98,4 +99,43 @@ test("every record is found by its revision, and nothing else is", () => {
     }),
     { numRuns: 40 },
   );
+});
+
+test("records are copied to where they belong, whichever are wanted and in whatever order", () => {
+  const picks = fc.array(fc.nat(), { minLength: 1, maxLength: 100 });
+  fc.assert(
+    fc.property(recordsArbitrary, picks, (records, numbers) => {
+      const live = records.filter(({ tombstone }) => !tombstone);
+      fc.pre(live.length > 0);
+      const wanted = numbers.map((number) => live[number % live.length]!);
+      const { view } = dbWith(records);
+      const copies = new RecordCopies();
+      copies.reset(wanted.reduce((sum, { valueBytes }) => sum + valueBytes, 0));
+      let end = 0;
+      for (const { main, sub, valueBytes } of wanted) {
+        copies.add(main, sub, valueBytes, end);
+        end += valueBytes;
+      }
+      copyRecords(view, [], copies);
+      for (const [at, record] of wanted.entries()) {
+        const start = copies.targets[at]!;
+        const value = copies.bytes.subarray(start, start + record.valueBytes);
+        assert.ok(value.every((byte) => byte === (records.indexOf(record) & 255)));
+      }
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("a record that is not as the index says stops the process", () => {
+  const { view } = dbWith([{ main: 7, sub: 0, tombstone: false, valueBytes: 10 }]);
+  for (const [main, size] of [
+    [7, 9],
+    [8, 10],
+  ] as const) {
+    const copies = new RecordCopies();
+    copies.reset(10);
+    copies.add(main, 0, size, 0);
+    assert.throws(() => copyRecords(view, [], copies), /a record of revision/);
+  }
 });

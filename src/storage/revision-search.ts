@@ -29,13 +29,7 @@ export function findRevision(
   const low = main >>> 0;
   let page = bucket.rootPage();
   while (!page.isLeaf) {
-    let index = lastNotAbove(page.searchIndex ?? indexMains(page), main);
-    if (index >= 0 && page.searchIndex![index] === main) {
-      index = lowerBound(page, high, low, sub);
-      const exact = index < page.count && compareAt(page, index, high, low, sub) === 0;
-      if (!exact) index--;
-    }
-    page = bucket.cache.passingPage(page.child(Math.max(index, 0)));
+    page = bucket.cache.passingPage(page.child(childIndex(page, main, high, low, sub)));
   }
   const index = lowerBound(page, high, low, sub);
   if (index === page.count || compareAt(page, index, high, low, sub) !== 0) return false;
@@ -53,6 +47,66 @@ export function findRevision(
   found.end = keyStart + length;
   found.tombstone = keySize === TOMBSTONE_BYTES;
   return keySize >= REVISION_BYTES;
+}
+
+/** Leaf pages of records that are asked for in about the order of revisions. */
+export class LeafFinder {
+  readonly #bucket: BucketView;
+  /** Where the last one was found: a branch page right above the leaves, and the child. */
+  #branch: Page | undefined;
+  #index = 0;
+
+  /** The bucket must have branch pages: `height` > 0. */
+  constructor(bucket: BucketView) {
+    this.#bucket = bucket;
+  }
+
+  /** The id of the leaf that has the record, if there is one. */
+  find(main: number, sub: number): number {
+    const high = Math.floor(main / WORD);
+    const low = main >>> 0;
+    const last = this.#branch;
+    if (last !== undefined && isWithin(last, this.#index, high, low, sub)) {
+      return last.child(this.#index);
+    }
+    const bucket = this.#bucket;
+    let page = bucket.rootPage();
+    let index = childIndex(page, main, high, low, sub);
+    for (let level = 1; level < bucket.height; level++) {
+      page = bucket.cache.page(page.child(index));
+      index = childIndex(page, main, high, low, sub);
+    }
+    this.#branch = page;
+    this.#index = index;
+    return page.child(index);
+  }
+}
+
+/** Where in a leaf the record of this revision is, or -1. */
+export function indexOfRevision(leaf: Page, main: number, sub: number): number {
+  const high = Math.floor(main / WORD);
+  const low = main >>> 0;
+  const index = lowerBound(leaf, high, low, sub);
+  return index === leaf.count || compareAt(leaf, index, high, low, sub) !== 0 ? -1 : index;
+}
+
+/** The child of a branch that would have the revision: the last not above it, or the first. */
+function childIndex(branch: Page, main: number, high: number, low: number, sub: number): number {
+  const index = lastNotAbove(branch.searchIndex ?? indexMains(branch), main);
+  if (index < 0) return 0;
+  if (branch.searchIndex![index] !== main) return index;
+  const bound = lowerBound(branch, high, low, sub);
+  if (bound < branch.count && compareAt(branch, bound, high, low, sub) === 0) return bound;
+  return Math.max(bound - 1, 0);
+}
+
+/** Whether the revision surely is in this child; of the last child nobody knows. */
+function isWithin(branch: Page, index: number, high: number, low: number, sub: number): boolean {
+  if (index + 1 >= branch.count) return false;
+  return (
+    compareAt(branch, index, high, low, sub) <= 0 &&
+    compareAt(branch, index + 1, high, low, sub) > 0
+  );
 }
 
 /** Memory for records of pages that are not kept: a view on one keeps so much alive. */

@@ -24,7 +24,7 @@ const REVISION_TAG = 3 << 3;
 const RAFT_TERM_TAG = 4 << 3;
 
 const PREV_KV_TAG = (2 << 3) | 2;
-const KVS_TAG = (2 << 3) | 2;
+export const KVS_TAG: number = (2 << 3) | 2;
 const MORE_TAG = 3 << 3;
 const COUNT_TAG = 4 << 3;
 

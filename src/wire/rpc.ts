@@ -54,7 +54,29 @@ export interface UnaryCall extends Caller, Answer {
    * transport that has no such way is given the message in one piece.
    */
   sendPieces?(pieces: readonly Uint8Array[], sizeBytes: number): void;
+  /**
+   * Sends a message of `sizeBytes`, with status OK, as it is made: a part is asked for when the
+   * client can take it. A transport that has no such way is given the message in one piece.
+   */
+  sendFrom?(sizeBytes: number, source: AnswerSource): AnswerStream;
   fail(error: RpcError): void;
+}
+
+/** A message in the making. */
+export interface AnswerSource {
+  /**
+   * The next bytes, about `maxBytes` at most; none when it has to look further. They are valid
+   * until the next call of any source. It is not called again after the last.
+   */
+  next(maxBytes: number): Uint8Array;
+  /** All was sent, or the client has gone. Called once. */
+  close(): void;
+}
+
+/** What a call that is being answered by an `AnswerSource` offers to it. */
+export interface AnswerStream {
+  /** The rest cannot be made: the client sees a broken stream. */
+  abandon(): void;
 }
 
 export interface StreamCall extends Caller, Answer {

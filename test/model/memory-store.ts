@@ -2,6 +2,7 @@
 
 import { assert } from "../../src/base/assert.ts";
 import type { RecordStore, RecordVisitor } from "../../src/state/mvcc/record-store.ts";
+import type { RecordCopies } from "../../src/storage/record-copies.ts";
 import type { BucketName } from "../../src/storage/schema.ts";
 
 interface MemoryRecord {
@@ -72,6 +73,13 @@ export class MemoryStore implements RecordStore {
     this.foundStart = record.start;
     this.foundEnd = record.end;
     return true;
+  }
+
+  copyRecords({ count, mains, subs, targets, bytes }: RecordCopies): void {
+    for (let at = 0; at < count; at++) {
+      if (!this.findRecord(mains[at]!, subs[at]!)) throw new Error(`no record ${mains[at]}`);
+      bytes.set(this.foundBytes.subarray(this.foundStart, this.foundEnd), targets[at]);
+    }
   }
 
   scanRecords(fromMain: number, fromSub: number, visit: RecordVisitor): void {

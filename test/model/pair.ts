@@ -7,6 +7,7 @@ import { HashJob } from "../../src/state/mvcc/hash.ts";
 import type { KeyValueList } from "../../src/state/mvcc/key-value-list.ts";
 import { RangeCursor, RangeResult, range } from "../../src/state/mvcc/range.ts";
 import type { RecordStore } from "../../src/state/mvcc/record-store.ts";
+import { SizedRange } from "../../src/state/mvcc/sized-range.ts";
 import { sizeTxnBody, writeTxnBody } from "../../src/state/mvcc/txn-result.ts";
 import type { Outcome } from "../../src/state/outcome.ts";
 import { State, type StateOptions } from "../../src/state/state.ts";
@@ -24,6 +25,7 @@ import {
   decodeDeleteRangeRequest,
   decodePutRequest,
   decodeRangeRequest,
+  decodeRangeResponse,
   decodeTxnRequest,
   decodeTxnResponse,
   encodeCompactionRequest,
@@ -214,9 +216,30 @@ export class Pair {
     this.#compareRange(result, expected);
     const sliced = new RangeResult();
     const cursor = new RangeCursor(this.state.mvcc, bytes, view, sliced);
-    while (!cursor.step(1)) assert.equal(this.state.mvcc.pins, 1);
-    assert.equal(this.state.mvcc.pins, 0);
+    while (!cursor.step(1)) assert.equal(this.state.mvcc.pins.count, 1);
+    assert.equal(this.state.mvcc.pins.count, 0);
     this.#compareRange(sliced, expected);
+    if (!SizedRange.suits(view)) return;
+    this.#compareSized(new SizedRange(this.state.mvcc, bytes, view, () => {}), expected);
+  }
+
+  #compareSized(
+    sized: SizedRange,
+    expected: { kvs: KeyValue[]; more: boolean; count: number; revision: number },
+  ): void {
+    while (!sized.measure(1)) assert.equal(this.state.mvcc.pins.count, 1);
+    const parts: Uint8Array[] = [];
+    while (!sized.isSent) parts.push(sized.next(1 + ((parts.length * 37) % 200)).slice());
+    sized.close();
+    assert.equal(this.state.mvcc.pins.count, 0);
+    const message = Buffer.concat(parts);
+    assert.equal(message.length, sized.sizeBytes);
+    const { kvs } = decodeRangeResponse(message);
+    assert.deepEqual(kvs.map(encodeKeyValue), expected.kvs.map(encodeKeyValue));
+    assert.deepEqual(
+      [sized.more, sized.total, sized.headerRevision, sized.keyCount],
+      [expected.more, expected.count, expected.revision, expected.kvs.length],
+    );
   }
 
   /** HashKV as it is computed now, against a computation by the book. */

@@ -3,6 +3,7 @@
 import { assert } from "../../base/assert.ts";
 import type { RecordStore, RecordVisitor } from "../../state/mvcc/record-store.ts";
 import { findRecord, forEachEntry, getValue, scanRecords } from "../../storage/overlay.ts";
+import { copyRecords, type RecordCopies } from "../../storage/record-copies.ts";
 import type { FoundRecord } from "../../storage/revision-search.ts";
 import type { BucketName } from "../../storage/schema.ts";
 import type { Store } from "../../storage/store.ts";
@@ -44,6 +45,10 @@ export class FileRecords implements RecordStore {
   findRecord(main: number, sub: number): boolean {
     const found = this.#found;
     return findRecord(this.#store.db.view, [], main, sub, found) && !found.tombstone;
+  }
+
+  copyRecords(copies: RecordCopies): void {
+    copyRecords(this.#store.db.view, [], copies);
   }
 
   scanRecords(fromMain: number, fromSub: number, visit: RecordVisitor): void {

@@ -110,7 +110,7 @@ export class Compaction {
   step(): CompactionStep {
     const job = this.#jobs[0];
     if (job === undefined) return "idle";
-    if (this.#mvcc.pins > 0) return "blocked";
+    if (this.#mvcc.pins.hasBelow(job.revision)) return "blocked";
     if (job.fromKey !== undefined) {
       this.#compactIndex(job, job.fromKey);
       return "index";

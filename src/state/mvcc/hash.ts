@@ -19,6 +19,7 @@ import { Reader } from "../../wire/protobuf/reader.ts";
 import type { RpcError } from "../../wire/status.ts";
 import { Kept } from "./kept.ts";
 import type { Mvcc } from "./mvcc.ts";
+import { ALL_REVISIONS } from "./pins.ts";
 
 /** Compactions whose hash is remembered, as etcd's hashStorageMaxSize. */
 const STORED_MAX = 10;
@@ -119,7 +120,7 @@ export class HashJob {
     this.#kept = new Kept(mvcc.index, this.#revision, false);
     // Without compaction there is no record that the keep set could decide about.
     if (this.#compactRevision <= 0) this.#begin(true);
-    mvcc.pins++;
+    mvcc.pins.add(ALL_REVISIONS);
   }
 
   /** Looks at about `budget` keys or records; true when done. */
@@ -135,7 +136,7 @@ export class HashJob {
   }
 
   close(): void {
-    if (this.#isOpen) this.#mvcc.pins--;
+    if (this.#isOpen) this.#mvcc.pins.remove(ALL_REVISIONS);
     this.#isOpen = false;
   }
 

@@ -21,6 +21,7 @@ import { SpaceAccount } from "../accounting/space-account.ts";
 import { Changes, type ChangesHook } from "./changes.ts";
 import type { KeyIndex } from "./key-index.ts";
 import type { KeyValueList } from "./key-value-list.ts";
+import { Pins } from "./pins.ts";
 import type { RecordStore } from "./record-store.ts";
 
 const KEY_TAG = (1 << 3) | 2;
@@ -59,10 +60,10 @@ export class Mvcc {
   /** Revisions below it are gone; -1 before the first compaction. */
   compactRevision = -1;
   /**
-   * Readers that go on in a later turn and need the records of their revision. Compaction makes no
-   * step while there are any, so they must come to an end by themselves.
+   * Readers that go on in a later turn and need the records of their revision. Compaction waits for
+   * them, so they must come to an end by themselves.
    */
-  pins = 0;
+  readonly pins: Pins = new Pins();
 
   readonly #leases: LeaseAttachments;
   readonly #onChanges: ChangesHook;
@@ -99,7 +100,7 @@ export class Mvcc {
 
   /** As if it were new: the records are about to be read again, into `index`. */
   forget(index: KeyIndex): void {
-    assert(!this.#isWriting && this.pins === 0, "nobody is at work on what is forgotten");
+    assert(!this.#isWriting && this.pins.count === 0, "nobody is at work on what is forgotten");
     this.index = index;
     this.space = new SpaceAccount(this.#pinnedPrefixes);
     this.currentRevision = 1;

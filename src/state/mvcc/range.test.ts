@@ -127,8 +127,8 @@ test("a range that is given up lets compaction go on", () => {
   readRange(request, 0, request.length, view);
   const cursor = new RangeCursor(s.state.mvcc, request, view, new RangeResult());
   cursor.step(1);
-  assert.equal(s.state.mvcc.pins, 1);
+  assert.equal(s.state.mvcc.pins.count, 1);
   cursor.close();
   cursor.close();
-  assert.equal(s.state.mvcc.pins, 0);
+  assert.equal(s.state.mvcc.pins.count, 0);
 });

@@ -87,7 +87,7 @@ function rangeOne(
   return null;
 }
 
-function passes(filter: RangeFilter, modRevision: number, createRevision: number): boolean {
+export function passes(filter: RangeFilter, modRevision: number, createRevision: number): boolean {
   return (
     (filter.minModRevision === 0 || modRevision >= filter.minModRevision) &&
     (filter.maxModRevision === 0 || modRevision <= filter.maxModRevision) &&
@@ -96,7 +96,7 @@ function passes(filter: RangeFilter, modRevision: number, createRevision: number
   );
 }
 
-type RangeFilter = Pick<
+export type RangeFilter = Pick<
   RangeView,
   "minModRevision" | "maxModRevision" | "minCreateRevision" | "maxCreateRevision"
 >;
@@ -170,7 +170,7 @@ export class RangeCursor {
       this.close();
     } else if (!this.#isPinned) {
       this.#isPinned = true;
-      this.#mvcc.pins++;
+      this.#mvcc.pins.add(this.#revision);
     }
     return this.#isDone;
   }
@@ -180,7 +180,7 @@ export class RangeCursor {
     this.#isDone = true;
     if (!this.#isPinned) return;
     this.#isPinned = false;
-    this.#mvcc.pins--;
+    this.#mvcc.pins.remove(this.#revision);
   }
 
   #select(from: string): number {
@@ -390,7 +390,7 @@ function byRevision(
 }
 
 /** Keys come in order by themselves; another target without an order is sorted ascending. */
-function isInOrder(view: RangeView): boolean {
+export function isInOrder(view: RangeView): boolean {
   return view.sortTarget === SortTarget.KEY && view.sortOrder !== SortOrder.DESCEND;
 }
 

@@ -1,6 +1,7 @@
 // What the state needs of the backend: records of bucket "key" by revision, and small buckets.
 // `storage/backend.ts` is it in production; tests also run on one that lives in memory.
 
+import type { RecordCopies } from "../../storage/record-copies.ts";
 import type { BucketName } from "../../storage/schema.ts";
 
 export interface RecordStore {
@@ -13,6 +14,8 @@ export interface RecordStore {
   readonly foundBytes: Uint8Array;
   readonly foundStart: number;
   readonly foundEnd: number;
+  /** Copies many at once; all of them exist and are no tombstones. */
+  copyRecords(copies: RecordCopies): void;
   /** Records in the order of revisions, from a revision on, until `visit` returns false. */
   scanRecords(fromMain: number, fromSub: number, visit: RecordVisitor): void;
   deleteRecord(main: number, sub: number, tombstone: boolean): void;

@@ -47,6 +47,7 @@ export type VisitEntry = (
 export class BucketView {
   readonly cache: PageCache;
   readonly header: BucketHeader;
+  #height = -1;
 
   constructor(cache: PageCache, header: BucketHeader) {
     this.cache = cache;
@@ -55,6 +56,17 @@ export class BucketView {
 
   rootPage(): Page {
     return this.header.inline ?? this.cache.page(this.header.root);
+  }
+
+  /** Levels of branch pages above the leaves, which all lie equally deep. */
+  get height(): number {
+    if (this.#height >= 0) return this.#height;
+    let height = 0;
+    for (let page = this.rootPage(); !page.isLeaf; height++) {
+      page = this.cache.passingPage(page.child(0));
+    }
+    this.#height = height;
+    return height;
   }
 
   /** The value as a view, which stays as it is while it is referenced. */
