@@ -14,6 +14,7 @@ const KINDS = ["stock", "ours"] as const satisfies Kind[];
 const STARTS = 3;
 const RANGES = 5;
 const COUNTS = 200;
+const PARALLEL = 100;
 
 type PerKind = Record<Kind, number[]>;
 
@@ -50,29 +51,78 @@ export async function onCopies(
   rmSync(full, { recursive: true });
 }
 
-/** Range and count, and the memory that answering takes. */
+/** Range, and the memory that answering takes; of the servers, so the client only counts bytes. */
 async function measureReads(bench: Bench): Promise<Row[]> {
   const rates = none();
+  const withGrpcGo = none();
+  const cpu = none();
   const resident = none();
   await onCopies(bench, { keys: 100_000, rounds: 1, valueBytes: 1024 }, async (kind, dataDir) => {
     process.stderr.write(`range of 100,000 keys of 1 KB, ${kind} …\n`);
     const server = await startServer({ kind, programs: bench.programs, port: PORT, dataDir });
-    for (let round = 0; round < RANGES; round++) rates[kind].push(await rangeAll(bench, server, 1));
+    for (let round = 0; round < RANGES; round++) {
+      const before = server.cpuSeconds();
+      rates[kind].push(await rangeAll(bench, server, "drain"));
+      cpu[kind].push((server.cpuSeconds() - before) * 1000);
+    }
+    for (let round = 0; round < RANGES; round++) {
+      withGrpcGo[kind].push(await rangeAll(bench, server, "range"));
+    }
     resident[kind].push(server.memoryBytes().resident / 1e6);
     await server.stop();
   });
   return [
     ratioRow("range of 100,000 keys of 1 KB", " MB/s", middle(rates), { atLeast: 2 }),
-    ratioRow("… resident memory after five of them", " MB", middle(resident), {}),
+    ratioRow("… server CPU each", " ms", middle(cpu), {}),
+    ratioRow("… with etcd's Go client", " MB/s", middle(withGrpcGo), {}),
+    ratioRow("… resident memory after ten of them", " MB", middle(resident), {}),
   ];
 }
 
 /** Megabytes per second. */
-async function rangeAll(bench: Bench, server: Server, total: number): Promise<number> {
-  const at = [`--endpoint=${server.endpoint}`, "--clients=1", "--conns=1"];
-  const output = await capture(bench.tools.load, ["range", ...at, `--total=${total}`]);
-  const { bytes, p50 } = JSON.parse(output) as { bytes: number; p50: number };
-  return bytes / total / p50 / 1e6;
+async function rangeAll(bench: Bench, server: Server, kind: "drain" | "range"): Promise<number> {
+  const at = [`--endpoint=${server.endpoint}`, "--clients=1", "--conns=1", "--total=1"];
+  const output = await capture(bench.tools.load, [kind, ...at]);
+  const { bytes, p50, failed } = JSON.parse(output) as Record<string, number>;
+  if (failed !== 0) throw new Error("a range failed");
+  return bytes! / p50! / 1e6;
+}
+
+/** Many at once, and what they have in memory; stock is not asked: it would take 20 GB. */
+async function measureParallelReads(bench: Bench): Promise<Row[]> {
+  const rows: Row[] = [];
+  await onCopies(bench, { keys: 100_000, rounds: 1, valueBytes: 1024 }, async (kind, dataDir) => {
+    if (kind === "stock") return;
+    process.stderr.write(`${PARALLEL} parallel ranges of 100 MB, ${kind} …\n`);
+    const server = await startServer({ kind, programs: bench.programs, port: PORT, dataDir });
+    const many = [`--clients=${PARALLEL}`, `--total=${PARALLEL}`, "--conns=1"];
+    const args = ["drain", `--endpoint=${server.endpoint}`, ...many];
+    const { failed } = JSON.parse(await capture(bench.tools.load, args)) as { failed: number };
+    const metrics = await (await fetch(`http://${server.endpoint}/metrics`)).text();
+    const gauge = (name: string): number =>
+      Number(new RegExp(`^quorate_large_answer_${name}_bytes (\\S+)`, "m").exec(metrics)![1]);
+    const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
+    const ratio = gauge("peak") / gauge("limit");
+    rows.push({
+      name: `${PARALLEL} parallel ranges of 100 MB: peak of their memory to its budget`,
+      stock: `budget ${megabytes(gauge("limit"))}`,
+      ours: megabytes(gauge("peak")),
+      ratio,
+      promise: "≤ 1×",
+      isKept: ratio <= 1 && failed === 0,
+    });
+    const resident = server.peakBytes();
+    rows.push({
+      name: "… peak of resident memory",
+      stock: "",
+      ours: megabytes(resident),
+      ratio: Number.NaN,
+      promise: "",
+      isKept: true,
+    });
+    await server.stop();
+  });
+  return rows;
 }
 
 /** 1M keys: the start, and the count. */
@@ -153,7 +203,8 @@ export async function measureMaintenance(
   bench: Bench,
   wants: (group: string) => boolean,
 ): Promise<Row[]> {
-  const parts = { reads: measureReads, million: measureMillion, revisions: measureRevisions };
+  const reads = { reads: measureReads, "parallel-reads": measureParallelReads };
+  const parts = { ...reads, million: measureMillion, revisions: measureRevisions };
   const all = { ...parts, defragmentation: measureDefragmentation };
   const rows: Row[] = [];
   for (const [name, measure] of Object.entries(all)) {

@@ -34,6 +34,8 @@ export interface Server {
   cpuSeconds(): number;
   /** Of resident memory what is not file-backed, and all of it. */
   memoryBytes(): { anonymous: number; resident: number };
+  /** The most that ever was resident. */
+  peakBytes(): number;
   stop(): Promise<void>;
 }
 
@@ -71,6 +73,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     startedAfterMs: performance.now() - startedAt,
     cpuSeconds: () => cpuSeconds(pid),
     memoryBytes: () => memoryBytes(pid),
+    peakBytes: () => statusBytes(pid, "VmHWM"),
     stop: async () => {
       await stopped(child);
       if (isTemporary) rmSync(dataDir, { recursive: true, force: true });
@@ -129,10 +132,12 @@ export function cpuSeconds(pid: number): number {
 }
 
 function memoryBytes(pid: number): { anonymous: number; resident: number } {
+  return { anonymous: statusBytes(pid, "RssAnon"), resident: statusBytes(pid, "VmRSS") };
+}
+
+function statusBytes(pid: number, name: string): number {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  const read = (name: string): number =>
-    Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1] ?? 0) * 1024;
-  return { anonymous: read("RssAnon"), resident: read("VmRSS") };
+  return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1] ?? 0) * 1024;
 }
 
 /** A self-signed certificate for 127.0.0.1, made once per run. */

@@ -11,6 +11,7 @@
 
 import { assert } from "../base/assert.ts";
 import type { AnswerSource } from "../wire/rpc.ts";
+import { AnswerAccount } from "./answer-account.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import {
   ErrorCode,
@@ -23,7 +24,8 @@ import {
   writeFrameHeader,
   writeUint32,
 } from "./frames.ts";
-import { fieldsBytesMax, GRPC_BLOCK_BYTES_MAX, HpackEncoder } from "./hpack-encoder.ts";
+import { GRPC_BLOCK_BYTES_MAX, HpackEncoder } from "./hpack-encoder.ts";
+import { writeEnding, writeHeaders } from "./http2-headers.ts";
 import type { Ending, Fields, Http2Stream, QueuedData } from "./http2-stream.ts";
 import type { LargeAnswers } from "./large-answers.ts";
 import { QUEUED_BYTES_MAX, QUEUED_BYTES_SOFT_MAX, QUEUED_OVERHEAD_BYTES } from "./limits.ts";
@@ -58,12 +60,7 @@ export class Http2Sender implements Flushable {
   readonly #outbox: Outbox;
   readonly #queuedBudget: ByteBudget;
   readonly #answers: LargeAnswers;
-  /** Streams whose answers are made as they are sent, and what those have in memory. */
-  #sourceCount = 0;
-  #chargedBytes = 0;
-  /** Streams with a source that wait until the socket has less. */
-  readonly #blocked: Http2Stream[] = [];
-  #isOver = false;
+  readonly #account: AnswerAccount;
   #reservedFor: Http2Stream | null = null;
   #reservedBytes = 0;
   #isDirect = false;
@@ -84,6 +81,10 @@ export class Http2Sender implements Flushable {
   ) {
     this.#owner = owner;
     this.#answers = answers;
+    this.#account = new AnswerAccount(answers, output, (streams) => {
+      for (const stream of streams) this.#markSendable(stream);
+      this.pump();
+    });
     this.output = output;
     this.buffer = output.bytes;
     this.#outbox = outbox;
@@ -194,8 +195,7 @@ export class Http2Sender implements Flushable {
       stream.source = null;
       return false;
     }
-    this.#answers.begin(stream);
-    if (this.#sourceCount++ === 0) this.output.onTaken = this.#onTaken;
+    this.#account.begin(stream);
     return true;
   }
 
@@ -204,10 +204,7 @@ export class Http2Sender implements Flushable {
     const { source } = stream;
     if (source === null) return -1;
     const { output } = this;
-    if (output.pendingBytes > this.#answers.backlogBytes) {
-      this.#blocked.push(stream);
-      return -1;
-    }
+    if (this.#account.isBlocked(stream)) return -1;
     // Without a window of the stream: addStreamWindow comes back to it.
     if (stream.sendWindowBytes <= 0) return -1;
     if (this.windowBytes <= 0) {
@@ -225,7 +222,7 @@ export class Http2Sender implements Flushable {
     else if (stream.source !== null) this.#markSendable(stream);
     else this.#putEnding(stream, stream.ending!);
     output.flush();
-    this.#settle();
+    this.#account.settle();
     this.pump();
     return part.length;
   }
@@ -353,9 +350,7 @@ export class Http2Sender implements Flushable {
 
   /** The connection is gone, and with it all that was in memory for it. */
   close(): void {
-    this.#isOver = true;
-    this.#answers.charge(-this.#chargedBytes);
-    this.#chargedBytes = 0;
+    this.#account.close();
   }
 
   #enqueue(stream: Http2Stream, bytes: Uint8Array, ending: Ending | null): boolean {
@@ -444,36 +439,14 @@ export class Http2Sender implements Flushable {
   }
 
   #wantPart(stream: Http2Stream): void {
-    if (this.output.pendingBytes > this.#answers.backlogBytes) this.#blocked.push(stream);
-    else this.#answers.want(this, stream);
+    if (!this.#account.isBlocked(stream)) this.#answers.want(this, stream);
   }
 
   #endSource(stream: Http2Stream): void {
     stream.source!.close();
     stream.source = null;
-    this.#answers.end(stream);
-    this.#sourceCount--;
-    this.#settle();
+    this.#account.end(stream);
   }
-
-  /** Accounts for what this connection has in memory of large answers. */
-  #settle(): void {
-    const isConcerned = this.#sourceCount > 0 || this.#chargedBytes > 0;
-    const bytes = isConcerned ? this.output.pendingBytes : 0;
-    if (this.#sourceCount === 0 && bytes === 0) this.output.onTaken = null;
-    const change = bytes - this.#chargedBytes;
-    this.#chargedBytes = bytes;
-    if (change !== 0) this.#answers.charge(change);
-  }
-
-  readonly #onTaken = (): void => {
-    if (this.#isOver) return;
-    this.#settle();
-    if (this.#blocked.length === 0) return;
-    if (this.output.pendingBytes > this.#answers.backlogBytes) return;
-    for (const stream of this.#blocked.splice(0)) this.#markSendable(stream);
-    this.pump();
-  };
 
   #runDrained(stream: Http2Stream): void {
     const task = stream.drainedTask;
@@ -508,37 +481,11 @@ export class Http2Sender implements Flushable {
   }
 
   #putEnding(stream: Http2Stream, ending: Ending): void {
-    const output = this.output;
-    switch (ending.kind) {
-      case "grpc-ok": {
-        output.ensure(FRAME_HEADER_BYTES + GRPC_BLOCK_BYTES_MAX);
-        const bytes = output.bytes;
-        const at = output.length;
-        const end = this.encoder.writeGrpcOk(bytes, at + FRAME_HEADER_BYTES);
-        const length = end - at - FRAME_HEADER_BYTES;
-        const flags = Flag.EndHeaders | Flag.EndStream;
-        writeFrameHeader(bytes, at, length, FrameType.Headers, flags, stream.id);
-        output.length = end;
-        break;
-      }
-      case "fields":
-        this.#putFields(stream, ending.fields, Flag.EndStream);
-        this.answerCount++;
-        break;
-      case "empty-data": {
-        output.ensure(FRAME_HEADER_BYTES);
-        const at = output.length;
-        output.length = writeFrameHeader(
-          output.bytes,
-          at,
-          0,
-          FrameType.Data,
-          Flag.EndStream,
-          stream.id,
-        );
-        break;
-      }
+    if (ending.kind === "fields") {
+      stream.headSent = true;
+      this.answerCount++;
     }
+    writeEnding(this.output, this.encoder, stream.id, ending);
     stream.ending = null;
     this.sentCount++;
     this.#owner.onSent(stream);
@@ -546,19 +493,6 @@ export class Http2Sender implements Flushable {
 
   #putFields(stream: Http2Stream, fields: Fields, flags: number): void {
     stream.headSent = true;
-    const output = this.output;
-    output.ensure(FRAME_HEADER_BYTES + fieldsBytesMax(fields));
-    const at = output.length;
-    const end = this.encoder.writeFields(output.bytes, at + FRAME_HEADER_BYTES, fields);
-    const length = end - at - FRAME_HEADER_BYTES;
-    writeFrameHeader(
-      output.bytes,
-      at,
-      length,
-      FrameType.Headers,
-      Flag.EndHeaders | flags,
-      stream.id,
-    );
-    output.length = end;
+    writeHeaders(this.output, this.encoder, stream.id, fields, flags);
   }
 }

@@ -1,6 +1,6 @@
 // Answers too large to be made as a whole: each part is made when its connection can take it. All
-// connections share one budget for what was made and the kernel has not taken, and one line: whoever
-// has sent a part goes to its end, so that a hundred large answers grow at one pace.
+// connections share one budget for what was made and the kernel has not taken, and one line:
+// whoever has sent a part goes to its end, so that a hundred large answers grow at one pace.
 //
 //   window open, socket has room ──► line ──(a turn's worth, inside the budget)──► sender.feed ──┐
 //        ▲                                                                                       │

@@ -23,6 +23,7 @@ import type { EtcdConfig } from "./config.ts";
 import { faultText, isFileFault } from "./fault-text.ts";
 import { FEATURE_GATES, type FeatureGate, gateEnabled } from "./feature-gates.ts";
 import { grpcMetricRows } from "./grpc-metric-rows.ts";
+import { largeAnswerRows } from "./large-answer-rows.ts";
 import type { Loaded } from "./load-config.ts";
 import { memberOptions } from "./member-options.ts";
 import { peerMetricRows } from "./peer-metric-rows.ts";
@@ -198,6 +199,7 @@ export class Running {
     const parts = { methods, http, gateway, access, traffic, hasTimes };
     const client = this.#newServer(parts, config.tls);
     metrics.push(...grpcMetricRows(client.grpcMetrics));
+    metrics.push(...largeAnswerRows(client.largeAnswers));
     client.serve(ports.client);
     if (hasOwnHttp) {
       const web = { methods: new Map(), http, gateway, access, traffic: "http" as const };

@@ -1,5 +1,5 @@
-// Revisions that readers go on to read in a later turn. A compaction takes nothing from who reads at
-// its revision or above, so it waits for older readers only: new ones cannot hold it up.
+// Revisions that readers go on to read in a later turn. A compaction takes nothing from who reads
+// at its revision or above, so it waits for older readers only: new ones cannot hold it up.
 
 /** For `add`: of a reader to whom every compaction makes a difference. */
 export const ALL_REVISIONS = -1;

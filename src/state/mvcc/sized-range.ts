@@ -91,8 +91,8 @@ export class SizedRange {
   }
 
   /**
-   * The next KeyValues, encoded: as many as `maxBytes` hold, but one at least, if there is one among
-   * the next keys. The bytes are valid until the next call of any `next`.
+   * The next KeyValues, encoded: as many as `maxBytes` hold, but one at least, if there is one
+   * among the next keys. The bytes are valid until the next call of any `next`.
    */
   next(maxBytes: number): Uint8Array {
     assert(this.#isMeasured && !this.isSent, "a range is measured, and then read to its end");
