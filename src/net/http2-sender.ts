@@ -203,7 +203,6 @@ export class Http2Sender implements Flushable {
   feed(stream: Http2Stream, maxBytes: number): number {
     const { source } = stream;
     if (source === null) return -1;
-    const { output } = this;
     if (this.#account.isBlocked(stream)) return -1;
     // Without a window of the stream: addStreamWindow comes back to it.
     if (stream.sendWindowBytes <= 0) return -1;
@@ -221,7 +220,7 @@ export class Http2Sender implements Flushable {
     if (sent < part.length) this.#enqueueRest(stream, part.slice(sent));
     else if (stream.source !== null) this.#markSendable(stream);
     else this.#putEnding(stream, stream.ending!);
-    output.flush();
+    this.flush();
     this.#account.settle();
     this.pump();
     return part.length;
