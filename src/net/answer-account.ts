@@ -11,7 +11,7 @@ export class AnswerAccount {
   readonly #unblock: (streams: readonly Http2Stream[]) => void;
   readonly #blocked: Http2Stream[] = [];
   /** Answers under way. */
-  #count = 0;
+  count = 0;
   #chargedBytes = 0;
   #isOver = false;
 
@@ -27,12 +27,12 @@ export class AnswerAccount {
 
   begin(stream: Http2Stream): void {
     this.#answers.begin(stream);
-    if (this.#count++ === 0) this.#output.onTaken = this.#onTaken;
+    if (this.count++ === 0) this.#output.onTaken = this.#onTaken;
   }
 
   end(stream: Http2Stream): void {
     this.#answers.end(stream);
-    this.#count--;
+    this.count--;
     this.settle();
   }
 
@@ -46,9 +46,9 @@ export class AnswerAccount {
   /** After every change of what is in the socket. */
   settle(): void {
     if (this.#isOver) return;
-    const isConcerned = this.#count > 0 || this.#chargedBytes > 0;
+    const isConcerned = this.count > 0 || this.#chargedBytes > 0;
     const bytes = isConcerned ? this.#output.pendingBytes : 0;
-    if (this.#count === 0 && bytes === 0) this.#output.onTaken = null;
+    if (this.count === 0 && bytes === 0) this.#output.onTaken = null;
     const change = bytes - this.#chargedBytes;
     this.#chargedBytes = bytes;
     if (change !== 0) this.#answers.charge(change);

@@ -336,7 +336,7 @@ export class Http2Sender implements Flushable {
    * back, as they grow by what the pings tell.
    */
   flushAfterInput(isAnswerDue: boolean): void {
-    const isHeldBack = this.#queuedBudget.usedBytes > 0;
+    const isHeldBack = this.#queuedBudget.usedBytes > 0 || this.#account.count > 0;
     if (isAnswerDue && !isHeldBack && this.output.length === this.#ackBytes) {
       if (this.#ackBytes > 0) this.#outbox.addPatient(this);
     } else this.flush();
