@@ -420,7 +420,6 @@ export class Backend {
   }
 
   #startDefragmentation(done: (error: Error | null) => void): void {
-    const { disk, path, freelistType, log } = this.#options;
     const finished = (error: Error | null) => {
       this.#defragmentation = undefined;
       this.#isDefragmenting = false;
@@ -429,16 +428,9 @@ export class Backend {
       this.#replaceWhenIdle();
     };
     this.#defragmentation = new Defragmentation({
-      disk,
-      clock: this.#clock,
-      log,
-      path,
-      freelistType,
-      metrics: this.metrics,
-      store: this.#store,
-      spare: this.#spare,
-      lastMain: this.#lastMain,
-      done: finished,
+      ...this.#options,
+      ...{ metrics: this.metrics, store: this.#store, spare: this.#spare },
+      ...{ lastMain: this.#lastMain, done: finished },
       hold: () => {
         this.#isHeld = true;
         return this.#batches.length === 1;
