@@ -4,6 +4,7 @@
 import type { Clock } from "../io/io.ts";
 import type { Connection } from "../net/grpc-client.ts";
 import { CONTEXT_CANCELED, CONTEXT_DEADLINE_EXCEEDED } from "../net/grpc-client-call.ts";
+import { CLIENT_IS_CLOSING } from "./errors.ts";
 
 export class Balancer {
   readonly #connections: readonly Connection[];
@@ -11,6 +12,7 @@ export class Balancer {
   readonly #waiting = new Set<() => void>();
   #turn = 0;
   #opened = false;
+  #isClosed = false;
 
   constructor(connections: readonly Connection[], clock: Clock) {
     this.#connections = connections;
@@ -27,7 +29,7 @@ export class Balancer {
     return this.#connections.find((one) => one.lastError !== "")?.lastError ?? "";
   }
 
-  /** Waits for a ready connection. @throws RpcError when `timeoutMs` is over or on abort */
+  /** Waits for a ready connection. @throws RpcError after `timeoutMs`, on abort, when closed */
   pick(timeoutMs: number | undefined, signal: AbortSignal | undefined): Promise<Connection> {
     if (!this.#opened) {
       this.#opened = true;
@@ -35,6 +37,7 @@ export class Balancer {
     }
     const ready = this.#next();
     if (ready !== undefined) return Promise.resolve(ready);
+    if (this.#isClosed) return Promise.reject(CLIENT_IS_CLOSING);
     if (signal?.aborted === true) return Promise.reject(CONTEXT_CANCELED);
     return new Promise((resolve, reject) => {
       const settle = (outcome: () => void): void => {
@@ -46,6 +49,7 @@ export class Balancer {
       const look = (): void => {
         const found = this.#next();
         if (found !== undefined) settle(() => resolve(found));
+        else if (this.#isClosed) settle(() => reject(CLIENT_IS_CLOSING));
       };
       const cancel = (): void => settle(() => reject(CONTEXT_CANCELED));
       const late = (): void => settle(() => reject(CONTEXT_DEADLINE_EXCEEDED));
@@ -55,8 +59,11 @@ export class Balancer {
     });
   }
 
+  /** Whoever waits for a connection is told. */
   close(): void {
+    this.#isClosed = true;
     for (const connection of this.#connections) connection.close();
+    this.#lookAgain();
   }
 
   #next(): Connection | undefined {
@@ -70,7 +77,10 @@ export class Balancer {
   }
 
   #changed(connection: Connection): void {
-    if (connection.state !== "ready") return;
+    if (connection.state === "ready") this.#lookAgain();
+  }
+
+  #lookAgain(): void {
     for (const look of [...this.#waiting]) look();
   }
 }

@@ -17,7 +17,7 @@ import { Code, RpcError } from "../wire/status.ts";
 import { bytes } from "./bytes.ts";
 import type { Caller } from "./caller.ts";
 import { type ClientOptions, dial } from "./dial.ts";
-import { NO_AVAILABLE_ENDPOINTS } from "./errors.ts";
+import { CLIENT_IS_CLOSING, NO_AVAILABLE_ENDPOINTS } from "./errors.ts";
 import { Kv } from "./kv.ts";
 import { type Answer, FakeConnection, SkippingClock } from "./testing/fake-connection.ts";
 
@@ -237,4 +237,13 @@ test("a client needs an endpoint", () => {
     () => connect([]),
     (error) => error === NO_AVAILABLE_ENDPOINTS,
   );
+});
+
+test("calls that wait for a connection, and later ones, end when the client is closed", async () => {
+  const { caller, kv } = connect([new FakeConnection(inTurn(found), { isUp: false })]);
+  const waiting = assert.rejects(kv.range({ key }), CLIENT_IS_CLOSING);
+  await new Promise((resolve) => setImmediate(resolve));
+  caller.close();
+  await waiting;
+  await assert.rejects(kv.range({ key }), CLIENT_IS_CLOSING);
 });

@@ -10,6 +10,12 @@ export const NO_AVAILABLE_ENDPOINTS: RpcError = new RpcError(
   "etcdclient: no available endpoints",
 );
 
+/** It was closed while the call waited for a connection, or before. */
+export const CLIENT_IS_CLOSING: RpcError = new RpcError(
+  Code.Canceled,
+  "grpc: the client connection is closing",
+);
+
 /** Errors of the server that clients do not know as etcd's own, and print with their code. */
 const foreign: ReadonlySet<ErrorName> = new Set<ErrorName>([
   "Canceled",

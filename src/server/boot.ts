@@ -84,7 +84,6 @@ export function boot(parts: BootParts): Booted {
     batchIntervalMs: options.backendBatchIntervalMs,
     batchLimit: options.backendBatchLimit,
     freelistType: options.backendFreelistType,
-    keepsSpare: true,
     onFatal: parts.onFatal,
   });
   defragmentAtStart(backend, options, log);

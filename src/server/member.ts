@@ -194,6 +194,7 @@ export class Member implements LoopHooks {
 
   /** Begins to tick; `onReady` follows. */
   start(): void {
+    this.backend.keepSpare();
     this.#peers.start(this.#others);
     this.#scheduleTick();
     this.compactor.wake();

@@ -145,8 +145,8 @@ function run(seed: number, wrap: (disk: Disk, clock: Clock) => Disk, tally: Tall
     batchIntervalMs: 0.1 + random.below(20) / 4,
     batchLimit: 1 + random.below(60),
     freelistType: random.oneIn(2) ? ("map" as const) : ("array" as const),
-    keepsSpare: random.oneIn(2),
   };
+  const keepsSpare = random.oneIn(2);
   machine.start().disk.makeDirectory("/data");
   machine.disk.syncDirectory("/data");
   machine.disk.syncDirectory("/");
@@ -162,6 +162,7 @@ function run(seed: number, wrap: (disk: Disk, clock: Clock) => Disk, tally: Tall
         isFatal = true;
       };
       const backend = Backend.open({ ...options, clock, disk: wrap(disk, clock), onFatal });
+      if (keepsSpare) backend.keepSpare();
       index = backend.appliedIndex;
       assert.ok(index >= durable, `${index} is older than ${durable}, which was durable`);
       verify(backend, log.stateAfter(index));

@@ -48,8 +48,6 @@ export interface BackendOptions {
   readonly batchIntervalMs: number;
   readonly batchLimit: number;
   readonly freelistType: FreelistType;
-  /** It will be defragmented while others wait for it. */
-  readonly keepsSpare?: boolean;
   /** A write or sync has failed. Nobody knows what is on the disk: the process has to end. */
   readonly onFatal: (error: Error) => void;
 }
@@ -79,7 +77,7 @@ export class Backend {
   #missingBuckets: readonly string[];
   #isDefragmenting = false;
   #defragmentation: Defragmentation | undefined;
-  readonly #spare: SpareFile | undefined;
+  #spare: SpareFile | undefined;
   /** No commit may begin: the file is about to be replaced. */
   #isHeld = false;
   #replacement: Replacement | undefined;
@@ -120,7 +118,11 @@ export class Backend {
     const none = new Uint8Array(0);
     this.#found = { bytes: none, keyStart: 0, start: 0, end: 0, tombstone: false };
     if (this.#missingBuckets.length > 0) this.#open.hasNews = true;
-    if (options.keepsSpare) this.#spare = new SpareFile(options.disk, options.log, options.path);
+  }
+
+  /** The start has succeeded, and defragmentations while others wait are to come. */
+  keepSpare(): void {
+    this.#spare = new SpareFile(this.#options);
   }
 
   // --- bucket `key`

@@ -29,7 +29,7 @@ function replace(disk: Disk, spare: SpareFile): { copy: File; release: (file: Fi
 
 test("the file that was replaced is the next one, when it is empty", () => {
   const { world, disk, database } = started();
-  const spare = new SpareFile(disk, silentLogger, PATH);
+  const spare = new SpareFile({ disk, log: silentLogger, path: PATH });
   assert.deepEqual(disk.list("/data"), ["db", "db.tmp.spare"]);
   const { copy, release } = replace(disk, spare);
   assert.equal(spare.take(COPY), undefined, "not yet");
@@ -48,7 +48,7 @@ test("the file that was replaced is the next one, when it is empty", () => {
 
 test("while a reader has the one before, the next copy goes without", () => {
   const { world, disk, database } = started();
-  const spare = new SpareFile(disk, silentLogger, PATH);
+  const spare = new SpareFile({ disk, log: silentLogger, path: PATH });
   const first = replace(disk, spare);
   const second = replace(disk, spare);
   const third = replace(disk, spare);
@@ -66,7 +66,7 @@ test("while a reader has the one before, the next copy goes without", () => {
 test("a disk that does not give one, or no second name, is no reason to stop", () => {
   const { world, disk, database } = started();
   disk.failAt("open", 1, "ENOSPC");
-  const none = new SpareFile(disk, silentLogger, PATH);
+  const none = new SpareFile({ disk, log: silentLogger, path: PATH });
   assert.equal(none.take(COPY), undefined);
   disk.failAt("link", 1, "EACCES");
   const { copy, release } = replace(disk, none);

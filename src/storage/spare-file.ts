@@ -27,7 +27,7 @@ export class SpareFile {
   #isClosed = false;
 
   /** Without one all goes on, with the pauses that it would spare. */
-  constructor(disk: Disk, log: Logger, path: string) {
+  constructor({ disk, log, path }: { disk: Disk; log: Logger; path: string }) {
     this.#disk = disk;
     this.#log = log;
     this.#path = path;
