@@ -60,12 +60,13 @@ async function main(): Promise<void> {
   if (wants("memory")) rows.push(...(await measureMemory(bench)));
   if (wants("compaction") || wants("maintenance")) rows.push(...(await measureCompaction(bench)));
   rows.push(...(await measureMaintenance(bench, wants)));
+  rmSync(directory, { recursive: true, force: true });
+  if (rows.length === 0) throw new Error(`no group is called ${args.join(" or ")}`);
   const text = render(rows);
   process.stdout.write(text);
   mkdirSync(join(root, "bench", "results"), { recursive: true });
   const day = new Date().toISOString().slice(0, 16).replace(":", "");
   writeFileSync(join(root, "bench", "results", `${day}.md`), text);
-  rmSync(directory, { recursive: true, force: true });
 }
 
 async function tools(directory: string): Promise<{ programs: Programs; tools: Tools }> {
