@@ -81,15 +81,19 @@ function bench(keys: number, valueBytes: readonly number[]) {
 
 type Bench = ReturnType<typeof bench>;
 
+function begin(member: Bench, request: RangeRequestInit, call: FakeUnary): void {
+  const method = member.methods.get(Paths.KV.Range);
+  assert.ok(method?.kind === "unary");
+  const bytes = encodeRangeRequest(request);
+  method.handle(call, bytes, 0, bytes.length);
+}
+
 function ask(
   member: Bench,
   request: RangeRequestInit,
   call: FakeUnary = new PiecesCall(),
 ): RangeResponse {
-  const method = member.methods.get(Paths.KV.Range);
-  assert.ok(method?.kind === "unary");
-  const bytes = encodeRangeRequest(request);
-  method.handle(call, bytes, 0, bytes.length);
+  begin(member, request, call);
   const flow = call instanceof FlowCall ? call : undefined;
   member.world.runUntil(() => call.isDone || flow?.source !== undefined, 60_000);
   if (flow?.source !== undefined) while (flow.take(100_000));
@@ -162,11 +166,8 @@ test("large values: a slice has some megabytes of them, however few they are", (
 test("others are served between slices, and the range does not see what they do", () => {
   const member = bench(6000, [100]);
   const before = expected(member, all);
-  const method = member.methods.get(Paths.KV.Range);
-  assert.ok(method?.kind === "unary");
   const call = new PiecesCall();
-  const bytes = encodeRangeRequest(all);
-  method.handle(call, bytes, 0, bytes.length);
+  begin(member, all, call);
   assert.ok(!call.isDone);
   const key = Buffer.from("key 005999");
   const put = member.call(Paths.KV.Put, encodePutRequest({ key, value: Buffer.from("new") }));
@@ -181,11 +182,8 @@ test("others are served between slices, and the range does not see what they do"
 
 test("a client that goes away ends it, and compaction may go on", () => {
   const member = bench(5000, [100]);
-  const method = member.methods.get(Paths.KV.Range);
-  assert.ok(method?.kind === "unary");
   const call = new PiecesCall();
-  const bytes = encodeRangeRequest(all);
-  method.handle(call, bytes, 0, bytes.length);
+  begin(member, all, call);
   assert.equal(member.member.mvcc.pins.count, 1);
   call.isCancelled = true;
   member.world.runFor(1000);
@@ -197,10 +195,7 @@ test("a large answer is made as it is taken, and does not see what others do mea
   const member = bench(5000, [10, 300]);
   const before = expected(member, all);
   const call = new FlowCall();
-  const method = member.methods.get(Paths.KV.Range);
-  assert.ok(method?.kind === "unary");
-  const bytes = encodeRangeRequest(all);
-  method.handle(call, bytes, 0, bytes.length);
+  begin(member, all, call);
   member.world.runUntil(() => call.source !== undefined, 60_000);
   for (let round = 0; call.take(50_000); round++) {
     // Keys ahead and behind: changed, changed again, deleted, and the history compacted.
@@ -243,10 +238,7 @@ test("a large answer of an old revision takes records that were replaced since",
 test("a slow reader does not hold up a snapshot from the leader: its answer is broken off", () => {
   const member = bench(3000, [300]);
   const call = new FlowCall();
-  const method = member.methods.get(Paths.KV.Range);
-  assert.ok(method?.kind === "unary");
-  const bytes = encodeRangeRequest(all);
-  method.handle(call, bytes, 0, bytes.length);
+  begin(member, all, call);
   member.world.runUntil(() => call.source !== undefined, 60_000);
   assert.ok(call.take(1000) && call.take(1000));
   member.member.mvcc.pins.revoke();
