@@ -1,8 +1,8 @@
 // `npm run bench [-- GROUP ...] [--rounds N]`: builds the stock programs, runs both servers in turn
 // under the same loads on this machine, prints one table of ratios and keeps it in bench/results/.
 // Groups: put txn range tls watch lease memory compaction self-care, cluster, of which catch-up is
-// a part, and maintenance, which is reads parallel-reads million revisions defragmentation. Ratios
-// of one run compare; absolute figures of two machines, or of two days, do not.
+// a part, and maintenance, which is reads parallel-reads million revisions defragmentation freelist.
+// Ratios of one run compare; absolute figures of two machines, or of two days, do not.
 
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -12,6 +12,7 @@ import { pathToFileURL } from "node:url";
 import { median, type Result, runLoad } from "./loads.ts";
 import { measureCatchUp, measureCluster } from "./measure-cluster.ts";
 import { measureCompaction } from "./measure-compaction.ts";
+import { measureFreelist } from "./measure-freelist.ts";
 import { measureLeases } from "./measure-leases.ts";
 import { measureMaintenance } from "./measure-maintenance.ts";
 import { measureMemory } from "./measure-memory.ts";
@@ -60,6 +61,7 @@ async function main(): Promise<void> {
   if (wants("memory")) rows.push(...(await measureMemory(bench)));
   if (wants("compaction") || wants("maintenance")) rows.push(...(await measureCompaction(bench)));
   rows.push(...(await measureMaintenance(bench, wants)));
+  if (wants("maintenance") || wants("freelist")) rows.push(...(await measureFreelist(bench)));
   rmSync(directory, { recursive: true, force: true });
   if (rows.length === 0) throw new Error(`no group is called ${args.join(" or ")}`);
   const text = render(rows);

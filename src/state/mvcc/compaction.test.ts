@@ -39,7 +39,7 @@ test("a compaction goes index, full batches, a last one that is not full", () =>
     steps.push(step);
     counts.push(s.store.recordCount);
   }
-  assert.deepEqual(steps, ["index", "batch", "batch", "finished"]);
+  assert.deepEqual(steps, ["index", "records", "records", "finished"]);
   assert.deepEqual(counts, [6, 3, 1, 1]);
   assert.equal(markOf(s, MetaKey.finishedCompactRev), 7);
   assert.equal(compaction!.deletedCount, 5);

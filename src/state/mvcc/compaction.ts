@@ -2,12 +2,12 @@
 //
 //   schedule  readers see the new limit at once; meta/scheduledCompactRev is written
 //   index     the whole key index, some keys per step; then it is known what is kept
-//   records   batches of records from the first on: hash each, delete what is not kept
+//   records   slices of records from the first on: hash each, delete what is not kept
 //   finished  meta/finishedCompactRev is written with the last deletions
 //
 // Jobs run one after the other in the order of scheduling. After a crash the two marks differ and
 // the job runs again from its beginning; that is harmless. The server calls `step` and sleeps
-// between batches: here is no clock.
+// after each slice of records its share of the pause for a batch: here is no clock.
 
 import { Bucket, MetaKey, revisionBytes } from "../../storage/schema.ts";
 import { Errors } from "../../wire/errors.ts";
@@ -18,7 +18,7 @@ import type { Mvcc } from "./mvcc.ts";
 
 /** Keys of the index per step: about a millisecond. */
 const INDEX_STEP_KEYS = 4096;
-/** Records per step: half a millisecond. A batch between two commits is of several steps. */
+/** Records per step: half a millisecond. */
 const RECORD_STEP_MAX = 200;
 const slotScratch = new Uint32Array(INDEX_STEP_KEYS);
 
@@ -38,8 +38,6 @@ export class CompactionJob {
   /** Where the pass over records goes on. */
   fromMain = 0;
   fromSub = 0;
-  /** Records of the batch so far. */
-  batchCount = 0;
   readonly #waiting: (() => void)[] = [];
 
   constructor(revision: number, previous: number, storesHash: boolean) {
@@ -61,15 +59,17 @@ export class CompactionJob {
 }
 
 /**
- * idle: nothing to do; blocked: readers hold their revisions, try later; index, records: more can
- * follow at once; batch: commit and pause before the next; finished: a job has ended.
+ * idle: nothing to do; blocked: readers hold their revisions, try later; index: more can follow at
+ * once; records: after a share of the pause for a batch; finished: a job has ended.
  */
-export type CompactionStep = "idle" | "blocked" | "index" | "records" | "batch" | "finished";
+export type CompactionStep = "idle" | "blocked" | "index" | "records" | "finished";
 
 export class Compaction {
   readonly #mvcc: Mvcc;
   readonly #hashes: StoredHashes;
-  readonly #batchLimit: number;
+  /** Of a batch of records, the part that one step does. */
+  readonly stepShare: number;
+  readonly #stepRecords: number;
   readonly #jobs: CompactionJob[] = [];
   /** Records deleted by all jobs. */
   deletedTotal = 0;
@@ -77,7 +77,8 @@ export class Compaction {
   constructor(mvcc: Mvcc, hashes: StoredHashes, batchLimit: number) {
     this.#mvcc = mvcc;
     this.#hashes = hashes;
-    this.#batchLimit = batchLimit;
+    this.#stepRecords = Math.min(RECORD_STEP_MAX, batchLimit);
+    this.stepShare = this.#stepRecords / batchLimit;
   }
 
   /** The job that the next step works on. */
@@ -115,11 +116,7 @@ export class Compaction {
       this.#compactIndex(job, job.fromKey);
       return "index";
     }
-    if (!this.#compactRecords(job)) {
-      if (job.batchCount < this.#batchLimit) return "records";
-      job.batchCount = 0;
-      return "batch";
-    }
+    if (!this.#compactRecords(job)) return "records";
     this.#mvcc.records.put(Bucket.meta, MetaKey.finishedCompactRev, revisionBytes(job.revision, 0));
     if (job.storesHash) this.#hashes.store(job.hasher!.result());
     this.#jobs.shift();
@@ -160,7 +157,7 @@ export class Compaction {
     const hasher = job.hasher!;
     const { records } = this.#mvcc;
     const doomed: { main: number; sub: number; tombstone: boolean }[] = [];
-    const limit = Math.min(RECORD_STEP_MAX, this.#batchLimit - job.batchCount);
+    const limit = this.#stepRecords;
     let count = 0;
     records.scanRecords(job.fromMain, job.fromSub, (main, sub, tombstone, bytes, start, end) => {
       if (main > job.revision) return false;
@@ -177,7 +174,6 @@ export class Compaction {
     for (const { main, sub, tombstone } of doomed) records.deleteRecord(main, sub, tombstone);
     job.deletedCount += doomed.length;
     this.deletedTotal += doomed.length;
-    job.batchCount += count;
     return count < limit;
   }
 }
