@@ -1,8 +1,8 @@
 // `npm run bench [-- GROUP ...] [--rounds N]`: builds the stock programs, runs both servers in turn
 // under the same loads on this machine, prints one table of ratios and keeps it in bench/results/.
 // Groups: put txn range tls watch lease memory compaction self-care, cluster, of which catch-up is
-// a part, and maintenance, which is reads parallel-reads million revisions defragmentation freelist.
-// Ratios of one run compare; absolute figures of two machines, or of two days, do not.
+// a part, and maintenance, which is reads parallel-reads million revisions defragmentation freelist
+// compaction. Ratios of one run compare; absolute figures of two machines, or of two days, do not.
 
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";

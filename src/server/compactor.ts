@@ -1,10 +1,10 @@
 // Carries out scheduled compactions: slices of the key index, or of records, and pauses, so that
 // requests hardly notice. What is to be done: see `state/`.
 //
-// `--compaction-sleep-interval` is the pause for a batch of records. It is taken in parts, one
-// after each slice: five slices in a row are felt by whoever comes at that moment. The deletions of
-// a batch go to the disk with whatever the backend commits next; a commit for each batch, as etcd
-// makes it, holds up the log for two syncs every few milliseconds (measured: p99 of puts).
+// `--compaction-sleep-interval` is the least pause for a batch of records. It is taken in parts,
+// one after each slice: five slices in a row are felt by whoever comes at that moment. What was
+// deleted goes to the disk with whatever the backend commits next; a commit for each batch, as
+// etcd makes it, holds up the log for two syncs every few milliseconds.
 
 import { durationText } from "../base/duration-text.ts";
 import type { Logger } from "../base/log.ts";
@@ -15,6 +15,13 @@ import type { State } from "../state/state.ts";
 import type { Backend } from "../storage/backend.ts";
 import { sizeFields } from "../storage/size-fields.ts";
 
+/**
+ * Of a slice's time, what follows it as a pause: requests leave a ninth of the thread to a
+ * compaction, and another ninth to the commits of it. A million revisions take half a minute.
+ */
+const PAUSE_FACTOR = 8;
+/** A slice that took long because the machine is busy must not stop the work. */
+const PAUSE_MS_MAX = 50;
 /** How soon to look again when readers hold their revisions. */
 const BLOCKED_RETRY_MS = 10;
 
@@ -83,11 +90,14 @@ export class Compactor {
         return;
       case "index":
         this.metrics.indexPauseMs.observe(tookMs);
-        this.#clock.endOfTurn(this.#step);
+        this.#timer = this.#clock.after(pauseMs(tookMs, 0), this.#step);
         return;
       case "records":
         this.metrics.pauseMs.observe(tookMs);
-        this.#timer = this.#clock.after(this.#sleepMs * compaction.stepShare, this.#step);
+        this.#timer = this.#clock.after(
+          pauseMs(tookMs, this.#sleepMs * compaction.stepShare),
+          this.#step,
+        );
         return;
       case "finished":
         this.metrics.pauseMs.observe(tookMs);
@@ -118,4 +128,8 @@ export class Compactor {
       ...sizeFields(this.#backend.sizeBytes, this.#backend.sizeInUseBytes),
     });
   }
+}
+
+function pauseMs(tookMs: number, leastMs: number): number {
+  return Math.max(leastMs, Math.min(tookMs * PAUSE_FACTOR, PAUSE_MS_MAX));
 }

@@ -16,8 +16,8 @@ import { Hasher, isRecordKept, keyOfRecord, type StoredHashes } from "./hash.ts"
 import { Kept } from "./kept.ts";
 import type { Mvcc } from "./mvcc.ts";
 
-/** Keys of the index per step: about a millisecond. */
-const INDEX_STEP_KEYS = 4096;
+/** Keys of the index per step: half a millisecond when each has ten revisions. */
+const INDEX_STEP_KEYS = 512;
 /** Records per step: half a millisecond. */
 const RECORD_STEP_MAX = 200;
 const slotScratch = new Uint32Array(INDEX_STEP_KEYS);
