@@ -4,6 +4,7 @@
 import { BenchCluster } from "./cluster-servers.ts";
 import { capture, type Load, median, type Result, runLoad } from "./loads.ts";
 import { type Bench, type Row, ratioRow, toIdleRow } from "./run.ts";
+import { WARM_REQUESTS } from "./scenarios.ts";
 import type { Kind } from "./servers.ts";
 
 const KINDS = ["stock", "ours"] as const satisfies Kind[];
@@ -57,8 +58,8 @@ export async function measureCluster(bench: Bench): Promise<Row[]> {
     for (const kind of KINDS) {
       process.stderr.write(`cluster of three, ${kind} …\n`);
       const cluster = await BenchCluster.start(kind, bench.programs, PORT[kind]);
-      await runLoad(cluster, loadOf(bench, cluster, LOADS[0]!, 20_000));
-      await runLoad(cluster, loadOf(bench, cluster, LOADS[3]!, 20_000));
+      await runLoad(cluster, loadOf(bench, cluster, LOADS[0]!, WARM_REQUESTS));
+      await runLoad(cluster, loadOf(bench, cluster, LOADS[3]!, WARM_REQUESTS));
       for (const [at, load] of LOADS.entries()) {
         const sized = loadOf(bench, cluster, load, load.requests[kind]);
         results[at]![kind].push(await runLoad(cluster, sized));

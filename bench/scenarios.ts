@@ -69,7 +69,7 @@ function txn(tools: Tools, endpoint: string, total: number): Load {
  * Until both have come to the pace that they keep: stock slows down while its store fills, and
  * after 30,000 requests ours still took a quarter more CPU, as V8 had not compiled all of it yet.
  */
-const WARM_REQUESTS = 120_000;
+export const WARM_REQUESTS = 120_000;
 
 const warmPut = (tools: Tools, endpoint: string): Load[] => [
   put(tools, endpoint, 100, 10, WARM_REQUESTS),

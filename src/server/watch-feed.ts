@@ -1,4 +1,5 @@
-// When watchers are served: those in step after each batch of entries, before its answers leave;
+// When watchers are served: those in step after each batch of entries, before its answers leave,
+// unless they have just been given so much that they need a rest, for which changes are gathered;
 // those behind in slices between the turns. While nothing else is to be done slices follow one
 // another; while entries are applied each is paid for with a pause, so that somebody who is half a
 // million revisions behind costs the others little. If the lag grows all the same, pauses shrink.
@@ -32,6 +33,9 @@ export class WatchFeed {
   readonly #appliedIndex: () => number;
   readonly #progressMs: number;
   #timer: Timer | undefined;
+  #restTimer: Timer | undefined;
+  /** Until then what changes is gathered. */
+  #restsUntilMs = 0;
   #isScheduled = false;
   #isStopped = false;
   #appliedBefore = 0;
@@ -56,14 +60,33 @@ export class WatchFeed {
   /** A batch of entries was applied. */
   applied(): void {
     const store = this.#store;
+    const beganMs = this.#clock.monotonicMs();
+    if (beganMs < this.#restsUntilMs && store.canHold) {
+      store.hold();
+      this.#restTimer ??= this.#clock.after(this.#restsUntilMs - beganMs, this.#endRest);
+      return;
+    }
+    this.#flush(beganMs);
+  }
+
+  readonly #endRest = (): void => {
+    this.#restTimer = undefined;
+    if (!this.#isStopped) this.#flush(this.#clock.monotonicMs());
+  };
+
+  #flush(beganMs: number): void {
+    const store = this.#store;
     const eventsBefore = store.eventsSent;
     const responsesBefore = store.responsesSent;
-    const beganMs = this.#clock.monotonicMs();
     store.flush();
     const events = store.eventsSent - eventsBefore;
     if (events === 0) return;
-    const seconds = (this.#clock.monotonicMs() - beganMs) / 1000;
-    this.#observe(events, store.responsesSent - responsesBefore, seconds);
+    const responses = store.responsesSent - responsesBefore;
+    const endedMs = this.#clock.monotonicMs();
+    const { restMsPerResponse, restMsMin, restMsMax } = store.limits;
+    const restMs = Math.min(responses * restMsPerResponse, restMsMax);
+    if (restMs >= restMsMin) this.#restsUntilMs = endedMs + restMs;
+    this.#observe(events, responses, (endedMs - beganMs) / 1000);
   }
 
   /** Somebody is behind. */
@@ -82,6 +105,7 @@ export class WatchFeed {
   stop(): void {
     this.#isStopped = true;
     this.#timer?.cancel();
+    this.#restTimer?.cancel();
   }
 
   readonly #step = (): void => {

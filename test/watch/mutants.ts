@@ -64,6 +64,18 @@ export const mutants: readonly Mutant[] = [
       }),
   },
   {
+    name: "a new watcher gets what was gathered before it came",
+    plant: () =>
+      replace(store, "create", (create) => {
+        return function (this: WatchableStore, stream, options) {
+          const restore = replace<WatchableStore, "flush">(this, "flush", () => () => {});
+          const watcher = create.call(this, stream, options);
+          restore();
+          return watcher;
+        };
+      }),
+  },
+  {
     name: "progress runs ahead of events",
     plant: () => replace(store, "isInStep", () => () => true),
   },

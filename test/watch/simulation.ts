@@ -87,6 +87,9 @@ export class WatchSimulation {
       responseBytes: random.pick([1, 200, 1000, 100_000]),
       sliceRecords: random.pick([1, 2, 5, 20, 1000]),
       sliceBytes: random.pick([1, 300, 100_000]),
+      restMsPerResponse: random.pick([0.02, 1, 20]),
+      restMsMin: 1,
+      restMsMax: 40,
     };
   }
 

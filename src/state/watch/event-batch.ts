@@ -39,6 +39,8 @@ export class EncodedColumn {
 
 export class EventBatch {
   count = 0;
+  /** Of the records. */
+  sizeBytes = 0;
   readonly revisions: number[] = [];
   readonly plain: EncodedColumn = new EncodedColumn();
   readonly withPrevious: EncodedColumn = new EncodedColumn();
@@ -69,6 +71,7 @@ export class EventBatch {
     before: PreviousRecords | null,
   ): number {
     const at = this.count++;
+    this.sizeBytes += end - start;
     this.revisions[at] = revision;
     this.#keys[at] = key;
     this.#buffers[at] = bytes;
@@ -88,6 +91,7 @@ export class EventBatch {
       this.#previous.length = 0;
     }
     this.count = 0;
+    this.sizeBytes = 0;
     this.#used = 0;
     if (this.arena.length > KEPT_ARENA_BYTES) this.arena = new Uint8Array(ARENA_BYTES);
   }

@@ -38,6 +38,12 @@ export class FanOut {
     return this.#dirty.length === 0;
   }
 
+  /** As much has gathered as goes into one response at most. */
+  get isFull(): boolean {
+    const { count, sizeBytes } = this.#batch;
+    return count >= this.#limits.responseRevisions || sizeBytes >= this.#limits.responseBytes;
+  }
+
   /** True if somebody wants the event. `before` is kept when history is read in order. */
   offer(
     revision: number,

@@ -17,6 +17,12 @@ export interface WatchLimits {
   sliceBytes: number;
   /** Responses as large are cut for watchers that allow it. */
   fragmentBytes: number;
+  /** After responses, so long for each of them, changes are gathered … */
+  restMsPerResponse: number;
+  /** … unless that is less … */
+  restMsMin: number;
+  /** … and never for longer. */
+  restMsMax: number;
 }
 
 const KIB = 1024;
@@ -24,9 +30,8 @@ const MIB = 1024 * KIB;
 
 export function defaultWatchLimits(fragmentBytes: number): WatchLimits {
   return {
-    // Measured: above it a client is behind anyway, and takes many revisions in a response for less
-    // than one each. With 1 MiB the events of 1,000 watchers came at less than half the rate.
-    streamBytesMax: 32 * KIB,
+    // As much as a hundred watchers of a stream are given at once when changes were gathered.
+    streamBytesMax: MIB,
     totalBytes: 256 * MIB,
     streamBytesMin: 16 * KIB,
     responseBytes: 256 * KIB,
@@ -34,6 +39,14 @@ export function defaultWatchLimits(fragmentBytes: number): WatchLimits {
     sliceRecords: 1000,
     sliceBytes: MIB,
     fragmentBytes,
+    // A response costs its client ten times as much as an event in it (measured: 9 µs and 1 µs with
+    // etcd's Go client). Where one change goes to a thousand watchers, the next one would come
+    // before they are through with it: they get the next ones together.
+    restMsPerResponse: 0.02,
+    // Less is not worth a timer.
+    restMsMin: 4,
+    // Nobody hears of a change later because others have much to hear.
+    restMsMax: 25,
   };
 }
 

@@ -172,6 +172,16 @@ export class WatchableStore {
     }
   }
 
+  /** Something has gathered, and more may be added before it has to be handed out. */
+  get canHold(): boolean {
+    return !this.#fanOut.isEmpty && !this.#fanOut.isFull;
+  }
+
+  /** After a batch of entries, instead of `flush`: what watchers are to get waits for more. */
+  hold(): void {
+    this.#listeners.tell();
+  }
+
   /** Hands out what has gathered. Called after each batch of entries. */
   flush(): void {
     if (!this.#fanOut.isEmpty) {
