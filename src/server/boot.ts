@@ -17,6 +17,12 @@ import type { ChangesHook } from "../state/mvcc/changes.ts";
 import { State } from "../state/state.ts";
 import { Backend } from "../storage/backend.ts";
 import { DataDir } from "../storage/data-dir.ts";
+import { Bucket, MetaKey } from "../storage/schema.ts";
+import {
+  parseStorageVersion,
+  STORAGE_VERSION,
+  storageVersionProblem,
+} from "../storage/storage-version.ts";
 import { NO_SNAPSHOT, readLog, validSnapshots, type WalSnapshot } from "../storage/wal/read-log.ts";
 import { Wal, type WalOptions } from "../storage/wal/wal.ts";
 import { checkWritable } from "../storage/writable.ts";
@@ -86,6 +92,7 @@ export function boot(parts: BootParts): Booted {
     freelistType: options.backendFreelistType,
     onFatal: parts.onFatal,
   });
+  checkVersion(backend, dataDir.databasePath);
   defragmentAtStart(backend, options, log);
   const state = State.open({
     records: backend,
@@ -107,6 +114,22 @@ export function boot(parts: BootParts): Booted {
       ? restart(parts, walOptions, { backend, state, dataDir })
       : begin(parts, walOptions, { backend, dataDir });
   return { ...booted, backend, state, dataDir };
+}
+
+/**
+ * What a later version has written may mean something else than it says here.
+ * @throws Error
+ */
+function checkVersion(backend: Backend, path: string): void {
+  const bytes = backend.get(Bucket.meta, MetaKey.storageVersion);
+  if (bytes === undefined) return;
+  const current = parseStorageVersion(Buffer.from(bytes).toString("latin1"));
+  const problem = current && storageVersionProblem(current, STORAGE_VERSION);
+  if (problem === undefined) return;
+  throw new Error(
+    `${problem}: ${path} was written by another version of etcd; start that one, and let it come ` +
+      'down with "etcdctl downgrade" or "etcdutl migrate"',
+  );
 }
 
 type Agreement = Pick<

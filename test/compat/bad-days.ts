@@ -6,6 +6,11 @@ import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { silentLogger } from "../../src/base/log.ts";
+import { NodeClock } from "../../src/io/node-clock.ts";
+import { NodeDisk } from "../../src/io/node-disk.ts";
+import { Backend } from "../../src/storage/backend.ts";
+import { Bucket, MetaKey } from "../../src/storage/schema.ts";
 import { BARE_ENVIRONMENT, memberFlags, OUR_ETCD, type Ports } from "./member-process.ts";
 
 /** Far longer than a refusal takes: who runs on is ended. */
@@ -111,4 +116,17 @@ function isDirectory(path: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** In the database of a stopped member: as if etcd of this version had written it. */
+export function setStorageVersion(path: string, version: string): Promise<void> {
+  const backend = Backend.open({
+    ...{ clock: new NodeClock(), disk: new NodeDisk(), log: silentLogger, path },
+    ...{ batchIntervalMs: 100, batchLimit: 1000, freelistType: "map" },
+    onFatal: (error) => {
+      throw error;
+    },
+  });
+  backend.put(Bucket.meta, MetaKey.storageVersion, Buffer.from(version));
+  return new Promise((resolve) => backend.close(resolve));
 }

@@ -15,10 +15,10 @@ import {
   writeSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { bytes } from "../../src/client/bytes.ts";
-import { failedStart, logLines, refused } from "./bad-days.ts";
+import { failedStart, logLines, refused, runToEnd, setStorageVersion } from "./bad-days.ts";
 import { freePorts, MemberProcess, OUR_ETCD, type Ports } from "./member-process.ts";
 import { stockBinaries } from "./stock-binaries.ts";
 
@@ -210,4 +210,20 @@ test("a log without its database, and a database without its log", async () => {
     renameSync(join(copy, "member/wal"), join(root, `wal-elsewhere`));
   });
   assert.match(await refused(noLog, ports), /member\/(wal|snap)/);
+});
+
+test("a database, and a snapshot, of a version that comes later", async () => {
+  const dataDir = damaged(() => {});
+  await setStorageVersion(join(dataDir, "member/snap/db"), "3.8.0");
+  const wanted = /^version "3\.8\.0" is not supported: .*member\/snap\/db was written by another/;
+  assert.match(await refused(dataDir, ports), wanted);
+  const restored = join(root, "restored");
+  const args = ["snapshot", "restore", join(dataDir, "member/snap/db"), "--skip-hash-check"];
+  const { how, text } = await runToEnd(join(dirname(OUR_ETCD), "etcdutl"), [
+    ...args,
+    "--data-dir",
+    restored,
+  ]);
+  assert.equal(how, 0, text);
+  assert.match(await failedStart(restored, ports, [], OUR_ETCD), wanted);
 });

@@ -4,6 +4,12 @@
 
 import { memberPaths } from "../../storage/data-dir.ts";
 import { Bucket, MetaKey } from "../../storage/schema.ts";
+import {
+  FIRST_WRITTEN_MINOR,
+  type StorageVersion,
+  storageVersionProblem,
+  storageVersionText,
+} from "../../storage/storage-version.ts";
 import { readLog, validSnapshots } from "../../storage/wal/read-log.ts";
 import { decodeInternalRaftRequest } from "../../wire/messages/raft-internal.ts";
 import { badArguments, Exit } from "../etcdctl/exit.ts";
@@ -11,21 +17,11 @@ import type { Body } from "../flags/command.ts";
 import { requireFlags } from "./required.ts";
 import type { Session } from "./session.ts";
 
-interface Version {
-  readonly major: number;
-  readonly minor: number;
-}
+const MINIMUM: StorageVersion = { major: 3, minor: 5 };
 
-const MINIMUM: Version = { major: 3, minor: 5 };
-/** The last version whose storage is known. */
-const NEWEST_MINOR = 7;
-/** The first version that writes its version into the database. */
-const FIRST_WRITTEN_MINOR = 6;
+const short = ({ major, minor }: StorageVersion): string => `${major}.${minor}`;
 
-const short = ({ major, minor }: Version): string => `${major}.${minor}`;
-const long = (version: Version): string => `${short(version)}.0`;
-
-function parseTarget(text: string): Version {
+function parseTarget(text: string): StorageVersion {
   const match = /^(\d+)\.(\d+)$/.exec(text);
   if (match === null) {
     throw badArguments(`wrong target version format, expected "X.Y", got "${text}"`);
@@ -38,7 +34,7 @@ function parseTarget(text: string): Version {
 }
 
 /** From the field that etcd 3.6 introduced, or by what 3.5 introduced. */
-function detect(version: Uint8Array | undefined, term: Uint8Array | undefined): Version {
+function detect(version: Uint8Array | undefined, term: Uint8Array | undefined): StorageVersion {
   if (version === undefined) {
     if (term === undefined) {
       throw new Exit(1, "cannot detect storage schema version: missing term information");
@@ -49,16 +45,8 @@ function detect(version: Uint8Array | undefined, term: Uint8Array | undefined): 
   return { major: major ?? 0, minor: minor ?? 0 };
 }
 
-/** Why there is no way from one version to the other, or undefined. */
-function planProblem(current: Version, target: Version): string | undefined {
-  if (current.major !== target.major) return "changing major storage version is not supported";
-  if (target.minor <= NEWEST_MINOR) return undefined;
-  const unknown = { major: current.major, minor: NEWEST_MINOR + 1 };
-  return `version "${long(unknown)}" is not supported`;
-}
-
 /** The oldest version that can read the entries of the log. */
-function versionOfLog(session: Session, dataDir: string): Version {
+function versionOfLog(session: Session, dataDir: string): StorageVersion {
   const { disk } = session.world;
   const directory = memberPaths({ dataDir, walDir: undefined }).wal;
   const snapshot = validSnapshots(disk, directory).at(-1);
@@ -77,7 +65,7 @@ function versionOfLog(session: Session, dataDir: string): Version {
 async function migrate(
   session: Session,
   dataDir: string,
-  target: Version,
+  target: StorageVersion,
   options: { readonly force: boolean },
 ): Promise<void> {
   const path = memberPaths({ dataDir, walDir: undefined }).database;
@@ -95,10 +83,12 @@ async function migrate(
     if (problem !== undefined) {
       session.log.info("normal migrate failed, trying with force", { error: problem });
     }
-    const text = new TextEncoder().encode(long(target));
+    const text = new TextEncoder().encode(storageVersionText(target));
     if (target.minor >= FIRST_WRITTEN_MINOR) backend.put(Bucket.meta, MetaKey.storageVersion, text);
     else backend.delete(Bucket.meta, MetaKey.storageVersion);
-    session.log.info("updated storage version", { "new-storage-version": long(target) });
+    session.log.info("updated storage version", {
+      "new-storage-version": storageVersionText(target),
+    });
   } finally {
     await new Promise<void>((resolve) => backend.close(resolve));
   }
@@ -107,17 +97,17 @@ async function migrate(
 function findProblem(
   session: Session,
   dataDir: string,
-  current: Version,
-  target: Version,
+  current: StorageVersion,
+  target: StorageVersion,
 ): string | undefined {
-  const unplanned = planProblem(current, target);
+  const unplanned = storageVersionProblem(current, target);
   if (unplanned !== undefined) return `cannot create migration plan: ${unplanned}`;
   if (target.minor > current.minor) return undefined;
   const needed = versionOfLog(session, dataDir);
   if (needed.minor <= target.minor) return undefined;
   return (
     "cannot downgrade storage, WAL contains newer entries, as the target version " +
-    `(${long(target)}) is lower than the version (${long(needed)}) detected from WAL logs`
+    `(${storageVersionText(target)}) is lower than the version (${storageVersionText(needed)}) detected from WAL logs`
   );
 }
 
