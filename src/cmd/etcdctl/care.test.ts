@@ -8,6 +8,7 @@ import {
   encodeForecastResponse,
   encodeUsageResponse,
   encodeWritersResponse,
+  newPrefixUsage,
 } from "../../wire/messages/quorate.ts";
 import { encodeMemberListResponse } from "../../wire/messages/rpc-cluster.ts";
 import { encodeRangeResponse } from "../../wire/messages/rpc-kv.ts";
@@ -17,6 +18,7 @@ import {
   encodeStatusResponse,
 } from "../../wire/messages/rpc-maintenance.ts";
 import { Code, RpcError } from "../../wire/status.ts";
+import { foldTree } from "./du.ts";
 import { type FakeSetup, plainErrors, run } from "./testing/fake-world.ts";
 
 const header = { clusterId: 1n, memberId: 0xa1n, revision: 50, raftTerm: 2 };
@@ -118,6 +120,34 @@ test("du: larger children first, then the file, then what explains it", async ()
   assert.equal(json.prefixes.length, 3);
   assert.match((await run(["du", "-w", "table"], usage)).out, /│ 3\.8 kB │ 2\.9 kB │ {3}900 B │/);
   assert.equal((await run(["du", "a", "b"], usage)).code, 128);
+});
+
+test("du: what holds nothing but one other prefix is left out", () => {
+  const row = (prefix: string, depth: number, liveBytes: number, keys: number) =>
+    Object.assign(newPrefixUsage(), { prefix: Buffer.from(prefix), depth, liveBytes, keys });
+  const rows = [
+    row("", 0, 900, 9),
+    row("/", 1, 900, 9),
+    row("/registry/", 2, 900, 9),
+    row("/registry/pods/", 3, 800, 8),
+    row("/registry/pods/a/", 4, 500, 5),
+    row("/registry/pods/b/", 4, 300, 3),
+    row("/registry/leases/", 3, 100, 1),
+    row("/registry/leases/kube-system/", 4, 100, 1),
+  ];
+  const folded = (levels: number): [string, number][] =>
+    foldTree(rows, levels).map(({ prefix, depth }) => [Buffer.from(prefix).toString(), depth]);
+  assert.deepEqual(folded(1), [
+    ["", 0],
+    ["/registry/", 1],
+  ]);
+  assert.deepEqual(folded(2), [
+    ["", 0],
+    ["/registry/", 1],
+    ["/registry/pods/", 2],
+    ["/registry/leases/kube-system/", 2],
+  ]);
+  assert.equal(folded(3).length, 6);
 });
 
 test("writers, forecast and care", async () => {

@@ -14,6 +14,7 @@ import { messageView, type View } from "./printers/view.ts";
 import type { Session } from "./session.ts";
 
 const HEADS = ["total", "live", "history", "keys", "revisions", "tombstones", "largest", "prefix"];
+/** Where the tree branches; a prefix with only one other below it is none. */
 const LEVELS_DEFAULT = 2n;
 
 export function held(row: PrefixUsage): number {
@@ -43,6 +44,29 @@ export function sortTree(rows: readonly PrefixUsage[]): PrefixUsage[] {
   return sorted;
 }
 
+/**
+ * Of a sorted tree, `levels` levels below the root; prefixes that hold nothing but one other are
+ * left out: `/` and `/registry/` say nothing that `/registry/pods/` does not.
+ */
+export function foldTree(rows: readonly PrefixUsage[], levels: number): PrefixUsage[] {
+  const folded: PrefixUsage[] = [];
+  /** By depth in `rows`: the depth in `folded`. */
+  const depths: number[] = [];
+  for (const [at, row] of rows.entries()) {
+    const next = rows[at + 1];
+    const isChain =
+      row.depth > 0 &&
+      next?.depth === row.depth + 1 &&
+      next.keys === row.keys &&
+      next.historyRecords === row.historyRecords &&
+      held(next) === held(row);
+    const depth = row.depth === 0 ? 0 : depths[row.depth - 1]! + (isChain ? 0 : 1);
+    depths[row.depth] = depth;
+    if (!isChain && depth <= levels) folded.push({ ...row, depth });
+  }
+  return folded;
+}
+
 function cells(row: PrefixUsage): string[] {
   const name = row.prefix.length === 0 ? "(all)" : keyText(row.prefix);
   return [
@@ -63,8 +87,10 @@ export function findingText({ pattern, subject, text, advice }: Finding): string
   return `${pattern}${what}: ${text}\n  → ${advice}\n`;
 }
 
-export function usageView(response: UsageResponse): View {
-  const rows = sortTree(response.prefixes);
+/** `levels` undefined: all that came. */
+export function usageView(response: UsageResponse, levels?: number): View {
+  const sorted = sortTree(response.prefixes);
+  const rows = levels === undefined ? sorted : foldTree(sorted, levels);
   const { dbSize, dbSizeInUse, dbSizeQuota } = response;
   const quota = dbSizeQuota === 0 ? "none" : humanSize(dbSizeQuota);
   const file =
@@ -89,6 +115,7 @@ export function usageView(response: UsageResponse): View {
 export const body: Body<Session> = {
   long: `Shows what lies below a prefix, like du: live keys, history, revisions, tombstones, and the
 largest value, with sums over everything below. A prefix ends with a slash; without one it is all.
+Without --depth the first two levels at which the tree branches are shown; json and protobuf have all.
 
 Bytes are those of the records; pages add some. Below the tree stand patterns that explain why a
 store grows, as far as the server has recognised them.`,
@@ -97,8 +124,12 @@ store grows, as far as the server has recognised them.`,
     return async (session, args) => {
       if (args.length > 1) throw badArguments("du command accepts at most one argument, a prefix");
       const care = await careOf(session);
-      const request = { prefix: Buffer.from(args[0] ?? ""), depth: Number(depth.value) };
-      session.show(usageView(await asked(session, care.usage(request, session.callOptions))));
+      const request = {
+        prefix: Buffer.from(args[0] ?? ""),
+        depth: depth.changed ? Number(depth.value) : 0,
+      };
+      const response = await asked(session, care.usage(request, session.callOptions));
+      session.show(usageView(response, depth.changed ? undefined : Number(LEVELS_DEFAULT)));
     };
   },
 };
