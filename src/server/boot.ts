@@ -8,13 +8,13 @@
 // behind the snapshot record, because the database is committed first.
 
 import type { Logger } from "../base/log.ts";
-import type { World } from "../io/io.ts";
+import type { Clock, World } from "../io/io.ts";
 import { Raft } from "../raft/raft.ts";
 import type { Entry } from "../raft/ready.ts";
 import type { Member as ClusterMember } from "../state/members/member-json.ts";
 import { encodeMember, idText } from "../state/members/member-json.ts";
 import type { ChangesHook } from "../state/mvcc/changes.ts";
-import { State } from "../state/state.ts";
+import { State, type StateOptions } from "../state/state.ts";
 import { Backend } from "../storage/backend.ts";
 import { DataDir } from "../storage/data-dir.ts";
 import { Bucket, MetaKey } from "../storage/schema.ts";
@@ -43,6 +43,8 @@ import { type MemberOptions, minLeaseTtlSeconds, SERVER_VERSION } from "./option
 /** Entries to one message; also the committed entries of one Ready. */
 const MESSAGE_BYTES_MAX = 1024 * 1024;
 const INFLIGHT_MESSAGES_MAX = 512;
+/** Between two lines about a restoration. */
+const PROGRESS_MS = 1000;
 
 export interface Booted {
   readonly memberId: bigint;
@@ -94,7 +96,7 @@ export function boot(parts: BootParts): Booted {
   });
   checkVersion(backend, dataDir.databasePath);
   defragmentAtStart(backend, options, log);
-  const state = State.open({
+  const stateOptions: StateOptions = {
     records: backend,
     log,
     quotaBytes: options.quotaBackendBytes,
@@ -106,7 +108,8 @@ export function boot(parts: BootParts): Booted {
     hashSeed: world.random.below(2 ** 32),
     isAwaited: parts.isAwaited,
     onChanges: parts.onChanges,
-  });
+  };
+  const state = State.open(stateOptions, restoreProgress(world.clock, log, backend));
   checkLearners(state.members.all(), options.maxLearners);
   log.info("kvstore restored", { "current-rev": state.mvcc.currentRevision });
   const booted =
@@ -114,6 +117,21 @@ export function boot(parts: BootParts): Booted {
       ? restart(parts, walOptions, { backend, state, dataDir })
       : begin(parts, walOptions, { backend, dataDir });
   return { ...booted, backend, state, dataDir };
+}
+
+/** A line now and then while the index is made from millions of records. */
+function restoreProgress(
+  clock: Clock,
+  log: Logger,
+  { sizeInUseBytes }: Backend,
+): (recordCount: number) => void {
+  let toldMs = clock.monotonicMs();
+  return (recordCount) => {
+    const nowMs = clock.monotonicMs();
+    if (nowMs - toldMs < PROGRESS_MS) return;
+    toldMs = nowMs;
+    log.info("restoring kvstore", { records: recordCount, "db-size-in-use": sizeInUseBytes });
+  };
 }
 
 /**

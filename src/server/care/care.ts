@@ -27,6 +27,7 @@ import { RecentReaders } from "./recent-readers.ts";
 import { type OwnFigures, SelfCare } from "./self-care.ts";
 import { tryRestoreHere } from "./trial-restore.ts";
 import { isTurnOf } from "./turns.ts";
+import { fullestText } from "./usage.ts";
 import { Writers } from "./writers.ts";
 
 const LOOK_INTERVAL_MS = 10_000;
@@ -158,6 +159,7 @@ export class Care {
       windowRevision: this.#windowRevision(now.atMs),
       neededRevision: Math.min(watched, read),
       neededBy: watched <= read ? "a watcher" : "a reader",
+      fullest: () => fullestText(mvcc.space),
       hasRetention: options.autoCompaction !== undefined,
       isLeader: raft.isLeader,
       isNoSpace: noSpace.length > 0,

@@ -55,6 +55,8 @@ export interface Figures {
   readonly neededRevision: number;
   /** Who needs it, for people. */
   readonly neededBy: string;
+  /** Where most of the live data lies, for people. */
+  readonly fullest: () => string;
   readonly hasRetention: boolean;
   readonly isLeader: boolean;
   /** Some member has raised NOSPACE; this one has. */
@@ -152,7 +154,7 @@ function decideCompaction(figures: Figures): Decision {
     return warning(`${used}; ${figures.neededBy} holds history from revision ${revision} on`);
   }
   return isUrgent && figures.liveBytes >= SECOND_WATERMARK * quota
-    ? warning(`${used} by live data: no compaction helps`)
+    ? warning(`${used} by live data, which no compaction helps: ${figures.fullest()}`)
     : NOTHING;
 }
 

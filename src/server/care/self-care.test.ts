@@ -17,7 +17,7 @@ const full: Omit<Figures, "copyOverhead" | "isCompactionBlocked" | "isDefragment
   ...{ fileBytes: 81 * MB, inUseBytes: 80 * MB, quotaBytes: 100 * MB },
   ...{ liveBytes: 7 * MB, historyBytes: 73 * MB, recordCount: 100 },
   ...{ currentRevision: 100, compactRevision: -1, windowRevision: 50 },
-  ...{ neededRevision: Number.POSITIVE_INFINITY, neededBy: "" },
+  ...{ neededRevision: Number.POSITIVE_INFINITY, neededBy: "", fullest: () => "" },
   ...{ hasRetention: false, isLeader: true, isNoSpace: false, isNoSpaceMine: false },
   ...{ isBusy: false, isMyTurn: true },
 };

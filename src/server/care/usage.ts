@@ -1,8 +1,12 @@
 // The tree of prefixes with sums over everything below each: what `etcdctl du` shows.
 
+import { humanSize } from "../../base/human-size.ts";
 import { COLUMNS, Column, ROOT } from "../../state/accounting/prefix-tree.ts";
 import type { SpaceAccount } from "../../state/accounting/space-account.ts";
 import type { KeySurvey } from "./key-survey.ts";
+
+/** Prefixes that a warning names. */
+const FULLEST_COUNT = 3;
 
 export interface PrefixRow {
   readonly node: number;
@@ -65,6 +69,19 @@ function collect(
     }
   }
   return row;
+}
+
+/** Where most of the live data lies, largest first: "/registry/pods/ (120 MB), /jobs/ (3.0 MB)". */
+export function fullestText(space: SpaceAccount): string {
+  const { tree } = space;
+  const liveOf = ({ node }: PrefixRow): number => tree.counters[node * COLUMNS + Column.LiveBytes]!;
+  const rows = usageOf(space, "", Number.POSITIVE_INFINITY, undefined)!;
+  return rows
+    .sort((a, b) => liveOf(b) - liveOf(a))
+    .slice(0, FULLEST_COUNT)
+    .filter((row) => liveOf(row) > 0)
+    .map((row) => `${row.prefix || "(no prefix)"} (${humanSize(liveOf(row))})`)
+    .join(", ");
 }
 
 export function heldBytes(sums: Float64Array): number {

@@ -95,6 +95,11 @@ function proveLife(cluster: SimCluster): void {
       return `m${node.number} takes no writes`;
     });
   }
+  awaitEqual(cluster, living);
+}
+
+/** At one moment, that is: leases end all the time. */
+function awaitEqual(cluster: SimCluster, living: readonly SimNode[]): void {
   const areEqual = (): boolean => {
     const { index } = cluster.oracle;
     return living.every(({ member, isLost }) => isLost || member?.appliedIndex === index);
@@ -111,6 +116,7 @@ function isLearner(cluster: SimCluster, { memberId }: SimNode): boolean {
 export function checkEnd(cluster: SimCluster, workload: Workload): void {
   workload.watchers.finish();
   readAll(cluster);
+  awaitEqual(cluster, cluster.upNodes);
   compareStates(cluster);
   compareHashes(cluster);
   for (const node of cluster.upNodes) checkDatabase(cluster, node);
