@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { FLAG_CASES } from "../../../test/compat/flags/table.ts";
 import type { Fields, Level } from "../../base/log.ts";
 import { environmentName } from "./flag.ts";
 import { FLAGS } from "./flag-table.ts";
@@ -131,6 +132,28 @@ test("the defaults are etcd's", async () => {
 test("there are 117 flags, and 13 that are ignored", () => {
   assert.equal(FLAGS.length, 117);
   assert.equal(IGNORED_FLAGS.length, 13);
+});
+
+test("every flag says the same as its variable of the environment", async () => {
+  const common = valid();
+  const given = new Set(
+    common.filter((word) => word.startsWith("--")).map((word) => word.slice(2)),
+  );
+  const { config: plain } = (await load(common)).loaded!;
+  let count = 0;
+  for (const { name, good, isLater } of FLAG_CASES) {
+    const [flag] = good;
+    if (flag === undefined || isLater || given.has(name) || name === "config-file") continue;
+    const value = flag.slice(flag.indexOf("=") + 1).replace("<DIR>", root);
+    const byFlag = await load([...common, `--${name}=${value}`]);
+    const byVariable = await load(common, { [environmentName(name)]: value });
+    // Some need others beside them; then the variable is refused with the same words.
+    assert.equal(reason(byVariable), reason(byFlag), name);
+    assert.deepEqual(byVariable.loaded?.config, byFlag.loaded?.config, name);
+    if (byFlag.loaded === undefined) continue;
+    if (JSON.stringify(byFlag.loaded.config) !== JSON.stringify(plain)) count++;
+  }
+  assert.ok(count > 50, `${count} values change something`);
 });
 
 test("ignored flags need no value and change nothing", async () => {

@@ -12,6 +12,8 @@ import type { Workload } from "./workload.ts";
 /** Elections, requests that wait, snapshots for those who are far behind. */
 const RECOVERY_LIMIT_MS = 120_000;
 const RETRY_MS = 500;
+/** Longer than a slow disk of the faults takes. */
+const SLOWEST_WRITE_MS = 3000;
 const bytes = (text: string): Uint8Array => Buffer.from(text, "latin1");
 
 /** Some minority may be dead for good then, unless `mayLose` is false. */
@@ -25,11 +27,13 @@ export function recover(cluster: SimCluster, mayLose = true): void {
     return `m${cluster.nodes.find(({ isStopping }) => isStopping)?.number} is still there`;
   });
   if (mayLose && !plan.operations.includes("members")) loseSome(cluster);
-  for (const node of cluster.nodes) {
-    node.machine.disk.clearFaults();
-    node.machine.disk.syncMs = plan.syncMs;
-    if (!node.isLost && !node.isUp) cluster.start(node);
+  for (const { machine } of cluster.nodes) {
+    machine.disk.clearFaults();
+    machine.disk.syncMs = plan.syncMs;
   }
+  // A write of before may still fail, and end its member.
+  cluster.runFor(SLOWEST_WRITE_MS);
+  for (const node of cluster.nodes) if (!node.isLost && !node.isUp) cluster.start(node);
   cluster.trace.add(`recovery of ${cluster.upNodes.map(({ number }) => `m${number}`)}`);
   awaitRemoved(cluster);
   proveLife(cluster);
