@@ -23,50 +23,53 @@ const quota: readonly Command<Session>[] = [
   },
 ];
 
+/** What etcd suggests for a misspelt command stays as it is. */
+const ours = { group: "care", suggestionDistance: 1 };
+
 export const care: readonly Command<Session>[] = [
   {
     name: "du",
     arguments: "[prefix]",
     short: "Shows what lies below a prefix, and why it grows",
-    group: "care",
+    ...ours,
     load: async () => (await import("./du.ts")).body,
   },
   {
     name: "top",
     arguments: "[prefix]",
     short: "Shows live what changes the store most",
-    group: "care",
+    ...ours,
     load: async () => (await import("./top.ts")).body,
   },
   {
     name: "writers",
     short: "Shows who writes",
-    group: "care",
+    ...ours,
     load: async () => (await import("./writers.ts")).body,
   },
   {
     name: "forecast",
     short: "Says when the quota is reached",
-    group: "care",
+    ...ours,
     load: async () => (await import("./forecast.ts")).body,
   },
   {
     name: "quota",
     short: "Quotas of prefixes",
     listed: "Quotas of prefixes; see `etcdctl quota --help`",
-    group: "care",
+    ...ours,
     commands: quota,
   },
   {
     name: "care",
     short: "Shows what self-care has done, and why",
-    group: "care",
+    ...ours,
     load: async () => (await import("./care.ts")).body,
   },
   {
     name: "recover",
     short: "Brings a cluster back that has run out of space",
-    group: "care",
+    ...ours,
     load: async () => (await import("./recover.ts")).body,
   },
 ];

@@ -38,6 +38,8 @@ export interface Command<Context> {
   readonly aliases?: readonly string[];
   readonly group?: string;
   readonly hidden?: boolean;
+  /** How far from its name a word may be for which it is suggested. */
+  readonly suggestionDistance?: number;
   /** Flags of this command and of all below it. */
   readonly persistent?: FlagSet;
   /** A group has these; only the root also has `groups`. */

@@ -135,7 +135,8 @@ function unknownCommand<Context>(root: Command<Context>, name: string): string {
   const similar = (root.commands ?? []).filter((command) => {
     if (command.hidden === true) return false;
     const candidate = command.name.toLowerCase();
-    return candidate.startsWith(typed) || editDistance(typed, candidate) <= SUGGESTION_DISTANCE_MAX;
+    const { suggestionDistance = SUGGESTION_DISTANCE_MAX } = command;
+    return candidate.startsWith(typed) || editDistance(typed, candidate) <= suggestionDistance;
   });
   const line = `unknown command ${quote(name)} for ${quote(root.name)}`;
   if (similar.length === 0) return line;
