@@ -78,13 +78,15 @@ export class WatchFeed {
     const store = this.#store;
     const eventsBefore = store.eventsSent;
     const responsesBefore = store.responsesSent;
+    const gathered = store.gatheredCount;
     store.flush();
     const events = store.eventsSent - eventsBefore;
     if (events === 0) return;
     const responses = store.responsesSent - responsesBefore;
     const endedMs = this.#clock.monotonicMs();
     const { restMsPerResponse, restMsMin, restMsMax } = store.limits;
-    const restMs = Math.min(responses * restMsPerResponse, restMsMax);
+    // Many changes, each for somebody else, are no reason to wait.
+    const restMs = Math.min((responses - gathered) * restMsPerResponse, restMsMax);
     if (restMs >= restMsMin) this.#restsUntilMs = endedMs + restMs;
     this.#observe(events, responses, (endedMs - beganMs) / 1000);
   }

@@ -38,6 +38,11 @@ export class FanOut {
     return this.#dirty.length === 0;
   }
 
+  /** Events that somebody wants and has not been given. */
+  get count(): number {
+    return this.#batch.count;
+  }
+
   /** As much has gathered as goes into one response at most. */
   get isFull(): boolean {
     const { count, sizeBytes } = this.#batch;

@@ -172,6 +172,11 @@ export class WatchableStore {
     }
   }
 
+  /** Events that the next flush hands out. */
+  get gatheredCount(): number {
+    return this.#fanOut.count;
+  }
+
   /** Something has gathered, and more may be added before it has to be handed out. */
   get canHold(): boolean {
     return !this.#fanOut.isEmpty && !this.#fanOut.isFull;
