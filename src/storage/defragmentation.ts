@@ -33,6 +33,8 @@ import { createStore, directoryOf, type Store } from "./store.ts";
  * and is 1.4 times it with this; smaller pieces only take longer.
  */
 const BUSY_TX_BYTES = 256 << 10;
+/** Of what came meanwhile: whoever writes a lot must not get ahead for ever. */
+const BUSY_DELTA_BYTES = 1 << 20;
 /** Others write when the last change is not longer ago. */
 const ALONE_AFTER_MS = 1000;
 /** Half of the time is theirs; a piece that took long is not made up for. */
@@ -154,7 +156,7 @@ export class Defragmentation {
     if (copying.isComplete) this.#catchUp();
     else {
       this.#write(
-        (tx) => copying.fill(tx, this.#pieceBytes),
+        (tx) => copying.fill(tx, this.#pieceBytes(BUSY_TX_BYTES)),
         "pages only",
         () => this.#syncAndPause(() => this.#copyNext(copying)),
       );
@@ -166,8 +168,8 @@ export class Defragmentation {
     return quietMs <= ALONE_AFTER_MS;
   }
 
-  get #pieceBytes(): number {
-    return this.#isPaced ? BUSY_TX_BYTES : COPY_TX_BYTES;
+  #pieceBytes(busyBytes: number): number {
+    return this.#isPaced ? busyBytes : COPY_TX_BYTES;
   }
 
   #syncAndPause(next: () => void): void {
@@ -214,7 +216,7 @@ export class Defragmentation {
       function* (tx) {
         next = yield* fillRecords(tx, view, from, bytesMax);
       };
-    this.#write(fill(this.#pieceBytes), "pages only", () => {
+    this.#write(fill(this.#pieceBytes(BUSY_DELTA_BYTES)), "pages only", () => {
       this.#syncAndPause(() => {
         if (next === null) this.#catchUp();
         else this.#copyRecords(next);
