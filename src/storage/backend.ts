@@ -432,7 +432,7 @@ export class Backend {
     this.#defragmentation = new Defragmentation({
       ...this.#options,
       ...{ metrics: this.metrics, store: this.#store, spare: this.#spare },
-      ...{ lastMain: this.#lastMain, done: finished },
+      ...{ lastMain: this.#lastMain, done: finished, isIdle: () => this.#batches.length === 1 },
       hold: () => {
         this.#isHeld = true;
         return this.#batches.length === 1;

@@ -34,11 +34,14 @@ import { createStore, directoryOf, type Store } from "./store.ts";
  */
 const BUSY_TX_BYTES = 256 << 10;
 /** Of what came meanwhile: whoever writes a lot must not get ahead for ever. */
-const BUSY_DELTA_BYTES = 1 << 20;
+const BUSY_DELTA_BYTES = 512 << 10;
 /** Others write when the last change is not longer ago. */
 const ALONE_AFTER_MS = 1000;
 /** Half of the time is theirs; a piece that took long is not made up for. */
 const PAUSE_MAX_MS = 50;
+/** Between two looks whether a commit of the database has ended, and how many at most. */
+const COMMIT_POLL_MS = 1;
+const COMMIT_POLLS_MAX = 10;
 /** When so little is left, commits are held for the rest: some milliseconds. */
 const SWITCH_CHANGES_MAX = 4000;
 const SWITCH_BYTES_MAX = 2 << 20;
@@ -51,6 +54,8 @@ export interface DefragmentationOptions extends DefragmentNowOptions {
   readonly lastMain: number;
   /** Lets no further commit begin; true if none is under way. Else `idle` is called. */
   readonly hold: () => boolean;
+  /** No commit is under way: its two syncs and ours together are what the log waits for longest. */
+  readonly isIdle: () => boolean;
   readonly spare: SpareFile | undefined;
   /** `release` takes the file of the store that was replaced. */
   readonly replace: (store: Store, release: ((file: File) => void) | undefined) => void;
@@ -182,8 +187,15 @@ export class Defragmentation {
   #pause(next: () => void): void {
     const { clock } = this.#options;
     const tookMs = clock.monotonicMs() - this.#pieceBeganMs;
-    if (this.#isPaced) clock.after(Math.min(tookMs, PAUSE_MAX_MS), () => this.#attempt(next));
-    else this.#attempt(next);
+    if (!this.#isPaced) this.#attempt(next);
+    else clock.after(Math.min(tookMs, PAUSE_MAX_MS), () => this.#goOnBeside(next, 0));
+  }
+
+  /** Not at the same time as a commit, unless these follow each other without end. */
+  #goOnBeside(next: () => void, polls: number): void {
+    const { clock, isIdle } = this.#options;
+    if (isIdle() || polls === COMMIT_POLLS_MAX) this.#attempt(next);
+    else clock.after(COMMIT_POLL_MS, () => this.#goOnBeside(next, polls + 1));
   }
 
   #catchUp(): void {
