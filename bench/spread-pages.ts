@@ -4,12 +4,7 @@
 //   before  │m│m│1│2│3│4│…            after  │m│m│1│ free … │2│ free … │3│ free … │4│ …
 
 import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
-import {
-  decodeMeta,
-  encodeMetaPage,
-  FREELIST_ABSENT,
-  type Meta,
-} from "../src/storage/bolt/meta.ts";
+import { encodeMetaPage, FREELIST_ABSENT, type Meta, readMetas } from "../src/storage/bolt/meta.ts";
 import {
   BUCKET_ELEMENT,
   ELEMENT_BYTES,
@@ -27,7 +22,14 @@ const META_PAGES = 2;
 /** Rewrites `path`; returns how many pages are free. */
 export function spreadPages(path: string, stride: number): number {
   const bytes = new Uint8Array(readFileSync(path));
-  const meta = newestMeta(bytes);
+  const meta = readMetas({
+    read(target, position) {
+      const part = bytes.subarray(position, position + target.length);
+      target.set(part);
+      return part.length;
+    },
+    sizeBytes: () => bytes.length,
+  });
   const moved = (page: number): number => META_PAGES + (page - META_PAGES) * stride;
   const output = openSync(path, "w");
   let usedCount = META_PAGES;
@@ -64,14 +66,6 @@ export function spreadPages(path: string, stride: number): number {
   ftruncateSync(output, pageCount * meta.pageSize);
   closeSync(output);
   return pageCount - usedCount;
-}
-
-function newestMeta(bytes: Uint8Array): Meta {
-  const first = decodeMeta(bytes, 0);
-  if (typeof first === "string") throw new Error(first);
-  const second = decodeMeta(bytes, first.pageSize);
-  if (typeof second === "string") throw new Error(second);
-  return first.txid > second.txid ? first : second;
 }
 
 /** Where in the page the number of another page stands. */

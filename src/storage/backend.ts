@@ -23,7 +23,7 @@ import { Defragmentation } from "./defragmentation.ts";
 import { findRecord, forEachEntry, getValue, type RecordVisitor, scanRecords } from "./overlay.ts";
 import { RecordChunks } from "./record-batch.ts";
 import { copyRecords, type RecordCopies } from "./record-copies.ts";
-import type { FoundRecord } from "./revision-search.ts";
+import { newFoundRecord } from "./revision-search.ts";
 import { Bucket } from "./schema.ts";
 import { SpareFile } from "./spare-file.ts";
 import { directoryOf, openStore, removeLeftovers, type Store } from "./store.ts";
@@ -63,7 +63,7 @@ export class Backend {
   readonly #options: BackendOptions;
   readonly #clock: Clock;
   readonly #chunks: RecordChunks = new RecordChunks();
-  readonly #found: FoundRecord;
+  readonly #found = newFoundRecord();
   #store: Store;
   /** What reads look through: the batch in commit, if there is one, and the open one. */
   #batches: Batch[];
@@ -115,8 +115,6 @@ export class Backend {
     this.#lastMain = contents.lastMain;
     this.#open = this.#newBatch();
     this.#batches = [this.#open];
-    const none = new Uint8Array(0);
-    this.#found = { bytes: none, keyStart: 0, start: 0, end: 0, tombstone: false };
     if (this.#missingBuckets.length > 0) this.#open.hasNews = true;
   }
 

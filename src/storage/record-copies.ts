@@ -21,7 +21,7 @@ import {
   viewOf,
 } from "./bolt/page.ts";
 import { findRecord } from "./overlay.ts";
-import { type FoundRecord, indexOfRevision, LeafFinder } from "./revision-search.ts";
+import { indexOfRevision, LeafFinder, newFoundRecord } from "./revision-search.ts";
 import { Bucket, REVISION_BYTES } from "./schema.ts";
 
 /** More in one read gains nothing, and the processor's cache holds it until it is copied. */
@@ -60,13 +60,7 @@ export class RecordCopies {
   }
 }
 
-const found: FoundRecord = {
-  bytes: new Uint8Array(0),
-  keyStart: 0,
-  start: 0,
-  end: 0,
-  tombstone: false,
-};
+const found = newFoundRecord();
 /** Page ids and, in their lowest digits, the number of the record: sorted as numbers. */
 const wanted = new Float64Array(COPIES_MAX);
 

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { Db, emptyFile } from "./bolt/db.ts";
 import { copyRecords, RecordCopies } from "./record-copies.ts";
-import { type FoundRecord, findRevision } from "./revision-search.ts";
+import { findRevision, newFoundRecord } from "./revision-search.ts";
 import { writeRevision } from "./schema.ts";
 
 interface Record {
@@ -68,13 +68,7 @@ test("every record is found by its revision, and nothing else is", () => {
   fc.assert(
     fc.property(recordsArbitrary, (records) => {
       const bucket = dbWith(records).view.bucket("key")!;
-      const found: FoundRecord = {
-        bytes: new Uint8Array(0),
-        keyStart: 0,
-        start: 0,
-        end: 0,
-        tombstone: false,
-      };
+      const found = newFoundRecord();
       const present = new Map(records.map((record) => [`${record.main}.${record.sub}`, record]));
       for (const { main, sub } of records) {
         for (const [m, s] of [

@@ -18,6 +18,10 @@ export interface FoundRecord {
   tombstone: boolean;
 }
 
+export function newFoundRecord(): FoundRecord {
+  return { bytes: new Uint8Array(0), keyStart: 0, start: 0, end: 0, tombstone: false };
+}
+
 /** Fills `found` and returns true if there is a record, tombstone or not, of this revision. */
 export function findRevision(
   bucket: BucketView,

@@ -6,13 +6,10 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { silentLogger } from "../../src/base/log.ts";
 import { bytes, text } from "../../src/client/bytes.ts";
 import { Client } from "../../src/client/client.ts";
-import { NodeClock } from "../../src/io/node-clock.ts";
-import { NodeDisk } from "../../src/io/node-disk.ts";
-import { Backend } from "../../src/storage/backend.ts";
 import { AlarmType } from "../../src/wire/messages/rpc-maintenance.ts";
+import { changeDatabase } from "../compat/bad-days.ts";
 import { freePorts, MemberProcess, OUR_ETCD } from "../compat/member-process.ts";
 import { type ClusterMember, ProcessCluster } from "./process-cluster.ts";
 
@@ -90,21 +87,9 @@ test("--force-new-cluster: what is left of a cluster goes on alone", async () =>
 });
 
 /** Takes a past value out of the history of a member that is down. */
-async function damage(member: ClusterMember, revision: number): Promise<void> {
-  const backend = Backend.open({
-    disk: new NodeDisk(),
-    clock: new NodeClock(),
-    log: silentLogger,
-    path: join(member.place.dataDir, "member", "snap", "db"),
-    batchIntervalMs: 100,
-    batchLimit: 10_000,
-    freelistType: "map",
-    onFatal: (error) => {
-      throw error;
-    },
-  });
-  backend.deleteRecord(revision, 0, false);
-  await new Promise<void>((resolve) => backend.close(resolve));
+function damage({ place }: ClusterMember, revision: number): Promise<void> {
+  const path = join(place.dataDir, "member", "snap", "db");
+  return changeDatabase(path, (backend) => backend.deleteRecord(revision, 0, false));
 }
 
 test("corrupt data: the member does not start, or the leader raises the alarm", async () => {

@@ -118,8 +118,8 @@ function isDirectory(path: string): boolean {
   }
 }
 
-/** In the database of a stopped member: as if etcd of this version had written it. */
-export function setStorageVersion(path: string, version: string): Promise<void> {
+/** Something that no member would do to its database, while it is down. */
+export function changeDatabase(path: string, change: (backend: Backend) => void): Promise<void> {
   const backend = Backend.open({
     ...{ clock: new NodeClock(), disk: new NodeDisk(), log: silentLogger, path },
     ...{ batchIntervalMs: 100, batchLimit: 1000, freelistType: "map" },
@@ -127,6 +127,13 @@ export function setStorageVersion(path: string, version: string): Promise<void> 
       throw error;
     },
   });
-  backend.put(Bucket.meta, MetaKey.storageVersion, Buffer.from(version));
+  change(backend);
   return new Promise((resolve) => backend.close(resolve));
+}
+
+/** As if etcd of this version had written it. */
+export function setStorageVersion(path: string, version: string): Promise<void> {
+  return changeDatabase(path, (backend) => {
+    backend.put(Bucket.meta, MetaKey.storageVersion, Buffer.from(version));
+  });
 }

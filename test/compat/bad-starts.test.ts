@@ -99,7 +99,7 @@ test("a torn end of the log is repaired, loudly", async () => {
     const torn = Buffer.alloc(all.length);
     all.copy(torn, 0, 0, end);
     // The length of a record of 1,000 bytes, and nothing of it.
-    torn.writeUInt32LE(1000, end + 8 - (end % 8));
+    torn.writeUInt32LE(1000, Math.ceil(end / 8) * 8);
     writeFileSync(wal, torn);
   });
   const member = await MemberProcess.start(OUR_ETCD, dataDir, ports);

@@ -4,7 +4,7 @@ import { assert } from "../../base/assert.ts";
 import type { RecordStore, RecordVisitor } from "../../state/mvcc/record-store.ts";
 import { findRecord, forEachEntry, getValue, scanRecords } from "../../storage/overlay.ts";
 import { copyRecords, type RecordCopies } from "../../storage/record-copies.ts";
-import type { FoundRecord } from "../../storage/revision-search.ts";
+import { newFoundRecord } from "../../storage/revision-search.ts";
 import type { BucketName } from "../../storage/schema.ts";
 import type { Store } from "../../storage/store.ts";
 
@@ -14,13 +14,7 @@ export class FileRecords implements RecordStore {
   readonly recordBuffer: Uint8Array = NOTHING;
   readonly appliedIndex = 0;
   readonly #store: Store;
-  readonly #found: FoundRecord = {
-    bytes: NOTHING,
-    keyStart: 0,
-    start: 0,
-    end: 0,
-    tombstone: false,
-  };
+  readonly #found = newFoundRecord();
 
   constructor(store: Store) {
     this.#store = store;
