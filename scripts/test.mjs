@@ -9,6 +9,8 @@ import { prepare, root } from "./build.mjs";
 
 /** Files at the same time. Of two processors the runner itself would leave one idle. */
 const AT_ONCE = availableParallelism();
+/** A file that takes longer hangs: it fails, and the others are run. */
+const FILE_TIMEOUT_MINUTES = Number(process.env.QUORATE_TEST_MINUTES ?? 15);
 
 prepare();
 const args = process.argv.slice(2);
@@ -36,6 +38,7 @@ if (files.length === 0) {
 }
 const stream = run({
   files: files.map((file) => join(dist, file)),
+  timeout: FILE_TIMEOUT_MINUTES * 60_000,
   concurrency: isCompat ? AT_ONCE + 1 : AT_ONCE,
   ...(name === undefined ? {} : { testNamePatterns: [name] }),
 });

@@ -19,6 +19,7 @@ import type { Caller } from "./caller.ts";
 import { type ClientOptions, dial } from "./dial.ts";
 import { CLIENT_IS_CLOSING, NO_AVAILABLE_ENDPOINTS } from "./errors.ts";
 import { Kv } from "./kv.ts";
+import { Maintenance } from "./maintenance.ts";
 import { type Answer, FakeConnection, SkippingClock } from "./testing/fake-connection.ts";
 
 const UNAVAILABLE = new RpcError(Code.Unavailable, "error reading from server: EOF");
@@ -122,6 +123,38 @@ test("without a connection a call waits, and fails by its own time", async () =>
   const waiting = kv.range({ key });
   down.become("ready");
   assert.equal((await waiting).count, 1);
+});
+
+test("a patient call waits for its answer, but not for ever for a connection", async () => {
+  const down = new FakeConnection(inTurn(found), { isUp: false });
+  const { caller, kv, clock } = connect([down]);
+  const startMs = clock.monotonicMs();
+  const isUnreachable = (error: unknown): boolean =>
+    error instanceof RpcError && error.code === Code.Unavailable;
+  for (const patient of [{ connectTimeoutMs: 1000 }, { connectTimeoutMs: 1000, timeoutMs: 5000 }]) {
+    await assert.rejects(kv.put({ key }, patient), isUnreachable);
+    await assert.rejects(kv.range({ key }, patient), isUnreachable);
+    await assert.rejects(new Maintenance(caller).snapshot(patient).next(), isUnreachable);
+  }
+  assert.ok(clock.monotonicMs() - startMs <= 6 * 1001);
+  assert.equal(down.calls.length, 0);
+  await assert.rejects(
+    kv.put({ key }, { connectTimeoutMs: 1000, timeoutMs: 500 }),
+    (error) => error === CONTEXT_DEADLINE_EXCEEDED,
+  );
+});
+
+test("a patient call is not sent again to a member that has gone for good", async () => {
+  const connection = new FakeConnection(() => {
+    connection.become("connecting");
+    throw new Unprocessed(UNAVAILABLE);
+  });
+  const { kv } = connect([connection]);
+  await assert.rejects(
+    kv.put({ key }, { connectTimeoutMs: 1000 }),
+    (error) => error instanceof RpcError && error.code === Code.Unavailable,
+  );
+  assert.equal(connection.calls.length, 1);
 });
 
 test("a waiting call can be cancelled", async () => {

@@ -41,6 +41,8 @@ export interface StreamMethod<Request, Response> {
 export interface CallOptions {
   /** How long the call may take in all, waiting and repetitions included. Default: for ever. */
   readonly timeoutMs?: number | undefined;
+  /** How long to wait for a member that can be reached, if that is shorter. Default: for ever. */
+  readonly connectTimeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Fail rather than wait when the member has no leader. */
   readonly requireLeader?: boolean | undefined;
@@ -140,7 +142,7 @@ export class Caller {
       let connection: Connection | undefined;
       let token: string | undefined;
       try {
-        connection = await this.#balancer.pick(this.#leftMs(endMs), options.signal);
+        connection = await this.#connected(endMs, options);
         token = this.#token;
         const answer = await connection.unary(method.path, message, {
           metadata: this.#metadata(options),
@@ -149,6 +151,7 @@ export class Caller {
         });
         return method.decode(answer);
       } catch (thrown) {
+        if (thrown instanceof Unreachable) throw thrown;
         const error = ownDeadline(errorOf(thrown), endMs);
         this.#warn(method.path, attempt, error, connection);
         if (attempt + 1 >= ATTEMPTS_MAX) throw error;
@@ -184,7 +187,7 @@ export class Caller {
   ): Promise<MessageStream<Request, Response>> {
     const endMs = this.#endMs(options);
     for (let attempt = 0; ; attempt++) {
-      const connection = await this.#balancer.pick(this.#leftMs(endMs), options.signal);
+      const connection = await this.#connected(endMs, options);
       try {
         const stream = connection.stream(method.path, {
           metadata: this.#metadata(options),
@@ -196,6 +199,24 @@ export class Caller {
         if (!(error instanceof Unprocessed)) throw error;
         await this.#pause(attempt, endMs);
       }
+    }
+  }
+
+  async #connected(endMs: number | undefined, options: CallOptions): Promise<Connection> {
+    const { connectTimeoutMs = Number.POSITIVE_INFINITY, signal } = options;
+    const leftMs = this.#leftMs(endMs);
+    if (connectTimeoutMs >= (leftMs ?? Number.POSITIVE_INFINITY)) {
+      return this.#balancer.pick(leftMs, signal);
+    }
+    try {
+      return await this.#balancer.pick(connectTimeoutMs, signal);
+    } catch (error) {
+      if (error !== CONTEXT_DEADLINE_EXCEEDED) throw error;
+      const why = this.#balancer.lastError;
+      throw new Unreachable(
+        Code.Unavailable,
+        unreachableText(why === "" ? CONTEXT_DEADLINE_EXCEEDED.message : why),
+      );
     }
   }
 
@@ -255,6 +276,9 @@ export class Caller {
     });
   }
 }
+
+/** It was waited for as long as wanted: not to be tried again. */
+class Unreachable extends RpcError {}
 
 /** As gRPC tells why it has no connection. */
 function unreachableText(why: string): string {

@@ -125,7 +125,7 @@ class Recovery {
     if (isDryRun) return;
     const kv = new Kv(await this.#session.callerOf(this.#leader().endpoint));
     try {
-      await kv.compact({ revision, physical: true });
+      await kv.compact({ revision, physical: true }, this.#session.patientOptions);
     } catch (error) {
       const isDone = error instanceof RpcError && error.message === Errors.Compacted.message;
       if (!isDone) this.#doubt(`compaction failed: ${errorText(error)}`);
@@ -147,7 +147,9 @@ class Recovery {
       }
       const before = member.status.dbSize;
       // It takes as long as it takes: a time limit would leave the operator in the dark.
-      await this.#ask(`defragment ${member.name}`, () => member.maintenance.defragment());
+      await this.#ask(`defragment ${member.name}`, () =>
+        member.maintenance.defragment(this.#session.patientOptions),
+      );
       member.status = await this.#ask(`status of ${member.name}`, () =>
         member.maintenance.status(this.#session.callOptions),
       );

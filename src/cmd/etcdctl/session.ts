@@ -61,6 +61,11 @@ export class Session {
     return { timeoutMs: this.globals.commandTimeoutNs.value / 1e6 };
   }
 
+  /** For calls that take as long as they take, if only the member is there. */
+  get patientOptions(): CallOptions {
+    return { connectTimeoutMs: this.globals.commandTimeoutNs.value / 1e6 };
+  }
+
   /** Whether a boolean flag of the command or its group is set. */
   isSet(name: string): boolean {
     return this.flags.lookup(name)?.value === true;

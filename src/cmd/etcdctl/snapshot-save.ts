@@ -101,7 +101,8 @@ export async function save(session: Session, endpoint: string, path: string): Pr
   try {
     info(session, "created temporary db file", { path: part });
     // Backups take as long as they take, unless a limit was asked for.
-    const options = session.globals.commandTimeoutNs.changed ? session.callOptions : {};
+    const { callOptions, patientOptions } = session;
+    const options = session.globals.commandTimeoutNs.changed ? callOptions : patientOptions;
     const pieces = new Maintenance(caller).snapshot(options);
     info(session, "fetching snapshot", { endpoint });
     const saved = await receive(session, pieces, descriptor);
