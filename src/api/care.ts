@@ -37,6 +37,7 @@ import {
 } from "../wire/messages/quorate.ts";
 import type { Method, UnaryCall } from "../wire/rpc.ts";
 import { Code, RpcError } from "../wire/status.ts";
+import { withoutFields } from "./empty-request.ts";
 import { type Encoder, send } from "./send.ts";
 
 const usage: Encoder<UsageResponseInit> = { size: sizeUsageResponse, write: writeUsageResponse };
@@ -82,9 +83,9 @@ export function careMethods(member: Member): [string, Method][] {
         sendWriters(member, call, decodeWritersRequest(bytes, start, end).limit);
       }),
     ],
-    ["/quoratepb.Care/Forecast", unary((call) => sendForecast(member, call))],
-    ["/quoratepb.Care/Actions", unary((call) => sendActions(member, call))],
-    ["/quoratepb.Care/Quotas", unary((call) => sendQuotas(member, call))],
+    ["/quoratepb.Care/Forecast", withoutFields((call) => sendForecast(member, call))],
+    ["/quoratepb.Care/Actions", withoutFields((call) => sendActions(member, call))],
+    ["/quoratepb.Care/Quotas", withoutFields((call) => sendQuotas(member, call))],
   ];
 }
 

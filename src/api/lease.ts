@@ -8,6 +8,7 @@ import { LEASE_COST_BYTES } from "../state/quota.ts";
 import { RequestField } from "../wire/internal-raft-request.ts";
 import {
   decodeLeaseGrantRequest,
+  decodeLeaseRevokeRequest,
   decodeLeaseTimeToLiveRequest,
   encodeLeaseGrantRequest,
   type LeaseGrantResponseInit,
@@ -25,6 +26,7 @@ import {
   writeLeaseTimeToLiveResponse,
 } from "../wire/messages/rpc-lease.ts";
 import type { Method, UnaryCall } from "../wire/rpc.ts";
+import { withoutFields } from "./empty-request.ts";
 import { KeepAliveCall } from "./lease-keep-alive.ts";
 import { ProposalAnswer } from "./proposal-answer.ts";
 import { type Encoder, send } from "./send.ts";
@@ -64,6 +66,8 @@ export function leaseMethods(member: Member): [string, Method][] {
       {
         kind: "unary",
         handle: (call, bytes, start, end) => {
+          // What is in the log must be readable for ever.
+          decodeLeaseRevokeRequest(bytes, start, end);
           const answer = new ProposalAnswer(call, ({ revision }) => {
             send(call, revokeAnswer, { header: member.headerAt(revision) });
           });
@@ -80,7 +84,7 @@ export function leaseMethods(member: Member): [string, Method][] {
         },
       },
     ],
-    [`${service}LeaseLeases`, { kind: "unary", handle: (call) => leases(member, call) }],
+    [`${service}LeaseLeases`, withoutFields((call) => leases(member, call))],
     [
       `${service}LeaseKeepAlive`,
       { kind: "bidi-stream", open: (call) => new KeepAliveCall(member, call) },

@@ -8,6 +8,7 @@ import { RequestField } from "../wire/internal-raft-request.ts";
 import {
   type AlarmResponseInit,
   type DefragmentResponseInit,
+  decodeAlarmRequest,
   decodeHashKVRequest,
   decodeMoveLeaderRequest,
   type HashKVResponseInit,
@@ -31,6 +32,7 @@ import type { Method, UnaryCall } from "../wire/rpc.ts";
 import { Code, RpcError } from "../wire/status.ts";
 import { alarmName } from "./alarm-name.ts";
 import { downgradeMethod } from "./downgrade.ts";
+import { withoutFields } from "./empty-request.ts";
 import { ProposalAnswer } from "./proposal-answer.ts";
 import { type Encoder, send } from "./send.ts";
 import { snapshotMethod } from "./snapshot-stream.ts";
@@ -58,8 +60,8 @@ const moved: Encoder<MoveLeaderResponseInit> = {
 export function maintenanceMethods(member: Member): [string, Method][] {
   const service = "/etcdserverpb.Maintenance/";
   return [
-    [`${service}Status`, { kind: "unary", handle: (call) => sendStatus(member, call) }],
-    [`${service}Hash`, { kind: "unary", handle: (call) => sendHash(member, call) }],
+    [`${service}Status`, withoutFields((call) => sendStatus(member, call))],
+    [`${service}Hash`, withoutFields((call) => sendHash(member, call))],
     [
       `${service}HashKV`,
       {
@@ -68,7 +70,7 @@ export function maintenanceMethods(member: Member): [string, Method][] {
           sendHashKv(member, call, decodeHashKVRequest(bytes, start, end).revision),
       },
     ],
-    [`${service}Defragment`, { kind: "unary", handle: (call) => runDefragment(member, call) }],
+    [`${service}Defragment`, withoutFields((call) => runDefragment(member, call))],
     [`${service}Snapshot`, snapshotMethod(member)],
     [`${service}Downgrade`, downgradeMethod(member)],
     [
@@ -83,8 +85,11 @@ export function maintenanceMethods(member: Member): [string, Method][] {
       `${service}Alarm`,
       {
         kind: "unary",
-        handle: (call, bytes, start, end) =>
-          member.propose(RequestField.Alarm, bytes, start, end, alarmAnswer(member, call)),
+        handle: (call, bytes, start, end) => {
+          // What is in the log must be readable for ever.
+          decodeAlarmRequest(bytes, start, end);
+          member.propose(RequestField.Alarm, bytes, start, end, alarmAnswer(member, call));
+        },
       },
     ],
   ];
