@@ -42,7 +42,8 @@ function answerText(answer: Uint8Array): string {
 function timeToLiveText(answer: Uint8Array): string {
   const { header, ttl, id, grantedTTL, keys } = decodeLeaseTimeToLiveResponse(answer);
   const left = ttl > 0 ? "some" : ttl;
-  const attached = keys.map(hex).join(" ");
+  // Their order is chance in etcd.
+  const attached = keys.map(hex).sort().join(" ");
   return `revision ${header?.revision}: ${id} ${grantedTTL} ${left} ${attached}`;
 }
 

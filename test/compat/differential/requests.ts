@@ -124,10 +124,15 @@ const extended = fc
     message: concatBytes(isFirst ? [field, message] : [message, field]),
   }));
 
-/** But for grants: without an id each server would choose its own. */
+/**
+ * Not damaged are grants, as without an id each server would choose its own; alarms, as etcd panics
+ * over an action that it does not know; and HashKV, which says back what it was asked: numbers that
+ * no revision reaches come back rounded from ours.
+ */
+const UNDAMAGED = /LeaseGrant|Alarm|HashKV/;
 const damaged = fc
   .tuple(
-    wellFormed.filter(({ path }) => !path.endsWith("LeaseGrant")),
+    wellFormed.filter(({ path }) => !UNDAMAGED.test(path)),
     fc.nat(),
     fc.nat(255),
     fc.boolean(),
