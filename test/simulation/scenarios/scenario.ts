@@ -213,8 +213,7 @@ export class Scenario {
     else if (command === "delay") {
       const ms = Number(args[0]);
       network.faults = { ...network.faults, delayMs: [ms, ms] };
-    }
-    else if (command === "isolate") network.isolate(BigInt(args[0]!));
+    } else if (command === "isolate") network.isolate(BigInt(args[0]!));
     else {
       for (const pair of args) {
         const [from, to] = pair.split(">");
