@@ -1,7 +1,7 @@
 // A committed entry becomes state, and what follows from it: who waits is answered, the lease clock
 // of a new leader starts, a compaction begins, peers come and go.
 //
-//   entry ─┬ normal, empty   a leader's first: its term has begun
+//   entry ─┬ normal, empty   a leader's first: its term has begun. Or a change that it refused
 //          ├ normal          state.apply ─► outcome ─► proposals.settle
 //          └ conf change     validated ─► raft ─► members ─► peers
 
@@ -45,6 +45,8 @@ export class Applier {
   readonly #parts: ApplierParts;
   /** The monotonic clock as last read: exact to one applied entry while there is work. */
   nowMs = 0;
+  /** In which this member was promoted. */
+  #leadsInTerm = 0;
 
   constructor(parts: ApplierParts) {
     this.#parts = parts;
@@ -60,7 +62,7 @@ export class Applier {
   }
 
   #applyNormal(entry: Entry): void {
-    const { clock, state, raft } = this.#parts;
+    const { clock, state } = this.#parts;
     const beganMs = clock.monotonicMs();
     const outcome = state.apply(entry.index, entry.term, entry.data);
     const nowMs = clock.monotonicMs();
@@ -68,9 +70,7 @@ export class Applier {
     if (outcome.isReplay) return;
     this.#observe(outcome, entry, nowMs - beganMs);
     if (entry.data.length === 0) {
-      if (raft.isLeader && entry.term === raft.term) this.#parts.leaseClock.promote();
-      this.#parts.reads.firstCommitInTerm();
-      this.#parts.publisher.checkVersion();
+      this.#applyEmpty(entry);
       return;
     }
     if (outcome.field === RequestField.ClusterVersionSet) this.#parts.publisher.followVersion();
@@ -81,6 +81,18 @@ export class Applier {
     if (outcome.compaction !== null) this.#parts.compactor.wake();
     if (outcome.shouldRaiseNoSpace) this.#parts.raiseNoSpace();
     this.#parts.proposals.settle(outcome, nowMs);
+  }
+
+  /** Only the first of a term begins it: a later one stands for a change that was refused. */
+  #applyEmpty({ term }: Entry): void {
+    const { raft, leaseClock, reads, publisher } = this.#parts;
+    if (raft.isLeader && term === raft.term && term !== this.#leadsInTerm) {
+      this.#leadsInTerm = term;
+      leaseClock.promote();
+    }
+    // These may be told once too often.
+    reads.firstCommitInTerm();
+    publisher.checkVersion();
   }
 
   #observe(outcome: Outcome, entry: Entry, tookMs: number): void {

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { SimWorld } from "../../test/simulation/world.ts";
 import { silentLogger } from "../base/log.ts";
 import { Backend, type BackendOptions } from "./backend.ts";
+import type { HashJob } from "./backend-hash.ts";
 import type { BackendSnapshot } from "./backend-snapshot.ts";
 import { Db } from "./bolt/db.ts";
 import { decodeMeta, type Meta } from "./bolt/meta.ts";
@@ -506,6 +507,26 @@ test("the hash is that of the committed content, without what may differ", () =>
   b.backend.put("lease", MetaKey.term, bytes("2"));
   assert.notEqual(a.hash(), b.hash(), "what may differ is in the bucket meta only");
   assert.equal(a.backend.readTxCount, 1);
+});
+
+test("the hash is that of the moment when it was begun, whatever is written meanwhile", () => {
+  const h = new Harness();
+  for (let i = 0; i < 300; i++) h.putRecord(2 + i, 0, `value ${i} `.repeat(20));
+  h.commit();
+  const hash = h.hash();
+  let job: HashJob | undefined;
+  h.until((done) =>
+    h.backend.hashJob((begun) => {
+      job = begun;
+      done();
+    }),
+  );
+  for (let round = 0; !job!.step(10); round++) {
+    for (let i = 0; i < 300; i += 10) h.backend.deleteRecord(2 + i + (round % 10), 0, false);
+    h.putRecord(1000 + round, 0, "later ".repeat(500));
+    h.commit();
+  }
+  assert.equal(job!.value, hash);
 });
 
 test("defragmenting gives the free pages back and keeps everything", () => {

@@ -166,10 +166,8 @@ export class SimCluster implements NodeObserver {
     if (this.trace.isFull || level !== "info") {
       this.trace.add(`m${node.number} ${level}: ${message} ${fieldsText(fields)}`);
     }
-    if (level === "error") {
-      // Thrown at the end of the event: in the middle of the product somebody may catch it.
-      this.#thrown ??= this.errorLines.judge(node, this.sickDisks.has(node), message, fields);
-    }
+    // Thrown at the end of the event: in the middle of the product somebody may catch it.
+    this.#thrown ??= this.errorLines.judge(level, node, this.sickDisks.has(node), message, fields);
   }
 
   ended(end: ProcessEnd): void {

@@ -9,6 +9,7 @@
 //   ask put a=x*3000 [via=2]           as `put`, without waiting for the answer; a long value
 //   fill 50                            as many puts of 2 kB to ten keys
 //   cut 1>2 2>1 · isolate 1 · heal     the network
+//   delay MS                           each message, and each piece of a snapshot, takes so long
 //   crash 1 [keep=torn] · kill 1 · pause 1 MS · stop 1 · start 1
 //   slow 1 MS · fail 1 write 2 EIO     the disk: each sync takes so long; the n-th call fails
 //   run MS · elected                   time passes; somebody leads (again)
@@ -126,6 +127,7 @@ export class Scenario {
       case "cut":
       case "isolate":
       case "heal":
+      case "delay":
         this.#network(words);
         break;
       case "mutant":
@@ -208,7 +210,10 @@ export class Scenario {
   #network({ command, args }: Words): void {
     const { network } = this.cluster.world;
     if (command === "heal") network.heal();
-    else if (command === "isolate") network.isolate(BigInt(args[0]!));
+    else if (command === "delay") {
+      const ms = Number(args[0]);
+      network.faults = { ...network.faults, delayMs: [ms, ms] };
+    } else if (command === "isolate") network.isolate(BigInt(args[0]!));
     else {
       for (const pair of args) {
         const [from, to] = pair.split(">");

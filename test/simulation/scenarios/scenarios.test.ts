@@ -9,6 +9,7 @@ import { Scenario } from "./scenario.ts";
 
 // Compiled tests run from `dist`, where no texts are.
 const FOLDER = join(process.cwd(), "test/simulation/scenarios");
+const told = new Set<string>();
 
 for (const name of readdirSync(FOLDER).filter((file) => file.endsWith(".txt"))) {
   const text = readFileSync(join(FOLDER, name), "utf8");
@@ -19,6 +20,7 @@ for (const name of readdirSync(FOLDER).filter((file) => file.endsWith(".txt"))) 
   });
 
   if (mutantName === undefined) continue;
+  told.add(mutantName);
   test(`${name} finds its bug: ${mutantName}`, () => {
     const mutant = mutants.find((one) => one.name === mutantName);
     assert.ok(mutant !== undefined, "the mutant exists");
@@ -33,3 +35,8 @@ for (const name of readdirSync(FOLDER).filter((file) => file.endsWith(".txt"))) 
     }
   });
 }
+
+test("every planted bug has a story", () => {
+  const untold = mutants.map(({ name }) => name).filter((name) => !told.has(name));
+  assert.deepEqual(untold, []);
+});
