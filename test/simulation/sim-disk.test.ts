@@ -233,6 +233,20 @@ describe("SimDisk with faults", () => {
     assert.equal(file.read(new Uint8Array(1), 0), 1);
   });
 
+  it("stops a failing write where a sector of the file ends", () => {
+    const ends = new Set<number>();
+    for (let seed = 0; seed < 50; seed++) {
+      const { disk } = bench(seed);
+      const file = durableFile(disk, "/d/a");
+      file.writeNow(fill(100, 1), 0);
+      disk.failAt("write", 1, "ENOSPC");
+      assert.throws(() => file.writeNow(fill(1000, 1), 100), { code: "ENOSPC" });
+      ends.add(file.sizeBytes());
+    }
+    const ascending = [...ends].sort((a, b) => a - b);
+    assert.deepEqual(ascending, [100, 512, 1024, 1100]);
+  });
+
   it("reports through done when the call is asynchronous", () => {
     const { world, disk } = bench(1);
     const file = durableFile(disk, "/d/a");

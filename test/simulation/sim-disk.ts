@@ -313,7 +313,7 @@ class SimFile implements File {
   writeNow(bytes: Uint8Array, position: number): void {
     const node = this.#writable();
     const error = this.#disk.countQuietly("write", this.path);
-    const change = newChange(position, error === null ? bytes : this.#partOf(bytes));
+    const change = newChange(position, error === null ? bytes : this.#partOf(bytes, position));
     node.apply(change);
     if (error !== null) throw error;
     if (this.#options.durable === true) node.settle([change], null);
@@ -322,7 +322,7 @@ class SimFile implements File {
   write(bytes: Uint8Array, position: number, done: Done): void {
     const node = this.#writable();
     const error = this.#disk.countQuietly("write", this.path);
-    const change = newChange(position, error === null ? bytes : this.#partOf(bytes));
+    const change = newChange(position, error === null ? bytes : this.#partOf(bytes, position));
     for (const other of node.inFlight) {
       const apart =
         other.position + other.bytes!.length <= position ||
@@ -407,10 +407,12 @@ class SimFile implements File {
     return this.#disk.random.between(low, high);
   }
 
-  /** How far a failing write came: some whole sectors, or nothing. */
-  #partOf(bytes: Uint8Array): Uint8Array {
-    const sectors = Math.ceil(bytes.length / SECTOR_BYTES);
-    return bytes.slice(0, this.#disk.random.below(sectors + 1) * SECTOR_BYTES);
+  /** How far a failing write came: to the end of a sector of the file, or nowhere. */
+  #partOf(bytes: Uint8Array, position: number): Uint8Array {
+    const before = position % SECTOR_BYTES;
+    const sectors = Math.ceil((before + bytes.length) / SECTOR_BYTES);
+    const end = this.#disk.random.below(sectors + 1) * SECTOR_BYTES - before;
+    return bytes.slice(0, Math.max(0, end));
   }
 
   #check(): void {
