@@ -18,6 +18,7 @@ import {
   encodeLeaseGrantResponse,
   encodeLeaseKeepAliveResponse,
   encodeLeaseLeasesResponse,
+  encodeLeaseRevokeResponse,
   encodeLeaseTimeToLiveResponse,
 } from "../../wire/messages/rpc-lease.ts";
 import {
@@ -229,6 +230,20 @@ test("leases: granted, listed, kept alive, and what is left", async () => {
   );
   // Renewed three times per TTL.
   assert.equal(kept.sleptMs, 40_000);
+});
+
+test("lease revoke: the lease is gone, and there is no protobuf of that", async () => {
+  const answers = byMethod({ LeaseRevoke: () => encodeLeaseRevokeResponse({ header }) });
+  const revoke = (format: string) => run(["lease", "revoke", "1234abcd", "-w", format], answers);
+  assert.equal((await revoke("simple")).out, "lease 000000001234abcd revoked\n");
+  const { code, out, err } = await revoke("protobuf");
+  assert.deepEqual([code, out], [4, ""]);
+  const response = "cluster_id:193  member_id:161  revision:8  raft_term:2";
+  assert.equal(
+    err,
+    "Error: marshal unsupported for type *clientv3.LeaseRevokeResponse " +
+      `(&{{{} [] [] 0xc000000000} ${response} [] 0})\n`,
+  );
 });
 
 test("a new user's password: in the name, by a flag, from standard input", async () => {

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Background } from "./background.ts";
 import { compareTranscripts, parseKnown, showDifference, staleKnown } from "./compare.ts";
 import { chooseIdentity } from "./member.ts";
 import { Normaliser } from "./normalise.ts";
@@ -71,6 +72,9 @@ const lines = (output: string) => normaliser.lines(Buffer.from(output));
 test("ids have 16 digits", () => {
   assert.equal(identity.memberIds[0]!.toString(16).length, 16);
   assert.equal(identity.clusterId.toString(10).length, 19);
+  // What the server makes of them for its leases.
+  const firstLease = BigInt.asUintN(63, identity.memberIds[0]! << 48n);
+  assert.equal(firstLease.toString(16).length, 16);
 });
 
 test("ids, ports, times, sizes and paths are replaced, revisions are not", () => {
@@ -90,6 +94,54 @@ test("ids, ports, times, sizes and paths are replaced, revisions are not", () =>
       "saved <TMP>/a.db",
     ],
   );
+});
+
+test("leases have names, also in keys that are encoded", () => {
+  const id = 0x1234567890abcdefn;
+  normaliser.learn(id, "LEASE1");
+  const key = Buffer.from("el/1234567890abcdef");
+  const hex = key.toString("hex").replace(/../g, "\\x$&");
+  const other = `{"key":"${Buffer.from("el/1234567890abcdee").toString("base64")}"}`;
+  assert.deepEqual(
+    lines(`{"key":"${key.toString("base64")}","lease":${id}}\n${hex}\n${key}\n${other}\n`),
+    [
+      '{"key":"base64(el/<LEASE1>)","lease":<LEASE1:dec>}',
+      "hex(el/<LEASE1>)",
+      "el/<LEASE1>",
+      other,
+    ],
+  );
+  assert.equal(normaliser.expand("--lease=<LEASE1:upper>"), "--lease=1234567890ABCDEF");
+});
+
+test("what is left of a lease is hidden unless more is missing than the time between steps", () => {
+  assert.deepEqual(
+    lines(
+      "granted with TTL(500s), remaining(488s)\ngranted with TTL(500s), remaining(399s)\n" +
+        'granted with TTL(500s), remaining(501s)\n"ttl":488,"granted-ttl":500\n' +
+        '"ttl":-1,"granted-ttl":0\n"TTL" : 488\n"GrantedTTL" : 500\n',
+    ),
+    [
+      "granted with TTL(500s), remaining(<TTL>s)",
+      "granted with TTL(500s), remaining(399s)",
+      "granted with TTL(500s), remaining(501s)",
+      '"ttl":<TTL>,"granted-ttl":500',
+      '"ttl":-1,"granted-ttl":0',
+      '"TTL" : <TTL>',
+      '"GrantedTTL" : 500',
+    ],
+  );
+});
+
+test("a command in the background is answered when it is ended", async () => {
+  const background = new Background();
+  const begun = await background.begin("a", async (ending) => [`ended by ${await ending()}`]);
+  await background.end("a", "SIGINT");
+  assert.deepEqual(await begun.answer, ["ended by SIGINT"]);
+  const short = await background.begin("b", async () => ["ended before"]);
+  await background.end("b");
+  assert.deepEqual(await short.answer, ["ended before"]);
+  await assert.rejects(background.end("b"), /nothing named b/);
 });
 
 test("names in commands are expanded", () => {

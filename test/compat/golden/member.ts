@@ -30,7 +30,8 @@ export function chooseIdentity(...peerPorts: number[]): Identity {
       digest(Buffer.from(`http://127.0.0.1:${port}${token}`)),
     );
     const isOrdered = memberIds.every((id, at) => at === 0 || id > memberIds[at - 1]!);
-    if (!isOrdered || !memberIds.every((id) => isWide(id) && id < FIRST_IDS_END)) continue;
+    const isGood = (id: bigint) => isWide(id) && id < FIRST_IDS_END && hasWideLeases(id);
+    if (!isOrdered || !memberIds.every(isGood)) continue;
     const clusterId = digest(Buffer.concat(memberIds.map(bigEndian)));
     if (isWide(clusterId)) return { token, memberIds, clusterId };
   }
@@ -44,6 +45,11 @@ export function idOfAdded(peerUrls: readonly string[], token: string, second: nu
 /** 16 digits in hex, 19 in decimal. */
 export function isWide(id: bigint): boolean {
   return id >= 1n << 60n && id < 1n << 63n && id >= 10n ** 18n;
+}
+
+/** Ids of leases begin with the last two bytes of the member that has granted them. */
+function hasWideLeases(memberId: bigint): boolean {
+  return (memberId & 0x7fffn) > 0x1000n;
 }
 
 function digest(bytes: Uint8Array): bigint {

@@ -2,6 +2,8 @@
 // times, sizes. Everything else is compared as it is, so each rule here is as narrow as it can be.
 //
 //     <CLUSTER> <MEMBER> in hex, <…:dec> <…:upper>     <CPORT1> <PPORT1> <DEADPORT> <EPHEMERAL>
+//     <LEASE1> by the step that grants it; base64(…) and hex(…) around encoded keys with ids
+//     <TTL> what is left of a lease
 //     <TMP> <TS> <DURATION> <SIZE> <PCT> <RAFTINDEX> <PTR> <SHA256> <RESOLVER>
 //     <HASH> of a whole file (it has ids in it); <STACK> <GOROUTINES> <GRPC-LOG> of Go
 //     <USAGE> behind an error, <HELP> a help text: their words are each program's own
@@ -22,6 +24,16 @@ export interface Places {
 }
 
 type Rule = readonly [RegExp, string];
+
+/** What is left of a lease, in each format, next to what was granted. */
+const REMAINING: readonly RegExp[] = [
+  /(?<=granted with TTL\((?<granted>\d+)s\), remaining\()(?<left>\d+)/g,
+  /(?<="ttl":)(?<left>\d+)(?=,"granted-ttl":(?<granted>\d+))/g,
+  /(?<="TTL" : )(?<left>\d+)(?=\n"GrantedTTL" : (?<granted>\d+))/g,
+];
+
+/** Between the steps that grant a lease and ask for it. More that is missing is a fault. */
+const ELAPSED_SECONDS_MAX = 100;
 
 const TIMES: readonly Rule[] = [
   [/"ts":"[^"]*"/g, '"ts":"<TS>"'],
@@ -91,6 +103,7 @@ export class Normaliser {
   hidesTerms = false;
   readonly #places: (readonly [string, string])[];
   readonly #token: string;
+  readonly #ids: (readonly [string, string])[] = [];
   readonly #encoded: (readonly [Buffer, string])[] = [];
 
   constructor(places: Places) {
@@ -108,6 +121,7 @@ export class Normaliser {
   /** An id has a name from now on. */
   learn(id: bigint, name: string): void {
     this.#places.unshift(...idNames(id, name));
+    this.#ids.push([id.toString(16), `<${name}>`]);
     this.#encoded.push([varint(id), `<${name}:varint>`]);
   }
 
@@ -121,7 +135,7 @@ export class Normaliser {
   /** The lines that a transcript has for an output. */
   lines(bytes: Buffer): string[] {
     if (bytes.length === 0) return [];
-    const text = decodeLoosely(this.#withoutEncodedIds(bytes));
+    const text = withoutElapsed(decodeLoosely(this.#withoutEncodedIds(bytes)));
     const ended = text.endsWith("\n");
     const raw = (ended ? text.slice(0, -1) : text).split("\n");
     const { lines, cut } = cutRuntime(raw);
@@ -143,8 +157,23 @@ export class Normaliser {
     return out;
   }
 
+  /** Keys with ids in them, of -w json and --hex, are shown as what they encode. */
+  #withEncodedKeys(text: string): string {
+    return text
+      .replace(/(?<=":")[A-Za-z0-9+/]{16,}={0,2}(?=")/g, (found) => this.#decoded(found, "base64"))
+      .replace(/(?:\\x[0-9a-f]{2}){16,}/g, (found) => this.#decoded(found, "hex"));
+  }
+
+  #decoded(encoded: string, encoding: "base64" | "hex"): string {
+    const digits = encoded.replaceAll("\\x", "");
+    const key = Buffer.from(digits, encoding).toString("utf8");
+    if (Buffer.from(key).toString(encoding) !== digits) return encoded;
+    const named = this.#ids.reduce((out, [id, name]) => out.replaceAll(id, name), key);
+    return named === key ? encoded : `${encoding}(${named})`;
+  }
+
   line(text: string): string {
-    let line = text;
+    let line = this.#withEncodedKeys(text);
     for (const [value, name] of this.#places) {
       if (line.includes(value)) line = line.replaceAll(value, name);
     }
@@ -180,6 +209,15 @@ export class Normaliser {
     if (heading === "RAFT TERM" && this.hidesTerms) return "<TERM>";
     return CELLS[heading] ?? this.line(text);
   }
+}
+
+function withoutElapsed(text: string): string {
+  const replace = (left: string, ...rest: readonly unknown[]): string => {
+    const { granted } = rest.at(-1) as { readonly granted: string };
+    const elapsed = Number(granted) - Number(left);
+    return elapsed >= 0 && elapsed <= ELAPSED_SECONDS_MAX ? "<TTL>" : left;
+  };
+  return REMAINING.reduce((out, pattern) => out.replace(pattern, replace), text);
 }
 
 function varint(id: bigint): Buffer {

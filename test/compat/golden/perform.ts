@@ -4,13 +4,15 @@
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Background } from "./background.ts";
 import { changeFile } from "./change-file.ts";
+import { Leases } from "./leases.ts";
 import { listFiles, listTree } from "./list-files.ts";
 import { chooseIdentity, idOfAdded, isWide, sleep } from "./member.ts";
 import { Normaliser } from "./normalise.ts";
 import { prepareHttp } from "./prepare-http.ts";
 import { performHttp } from "./run-http.ts";
-import { option, type Programs, runProgram, type Setting } from "./run-program.ts";
+import { type Hooks, option, type Programs, runProgram, type Setting } from "./run-program.ts";
 import { Servers } from "./servers.ts";
 import { type Item, type Step, splitWords } from "./transcript.ts";
 
@@ -26,12 +28,16 @@ export async function perform(
 ): Promise<Item[]> {
   const stage = new Stage(programs, firstPort, membersOf(items));
   try {
-    const out: Item[] = [];
+    const out: (Item | Promise<Item>)[] = [];
     for (const item of items) {
       if (item.kind === "do") await stage.prepare(item.text);
-      out.push(item.kind === "step" ? { ...item, answer: await stage.answer(item) } : item);
+      if (item.kind !== "step") out.push(item);
+      else {
+        const { answer } = await stage.begin(item);
+        out.push(answer.then((lines) => ({ ...item, answer: lines })));
+      }
     }
-    return out;
+    return await Promise.all(out);
   } finally {
     await stage.close();
   }
@@ -43,6 +49,8 @@ class Stage {
   readonly #setting: Setting;
   readonly #normaliser: Normaliser;
   readonly #servers: Servers;
+  readonly #leases: Leases;
+  readonly #background = new Background();
   readonly #token: string;
 
   constructor(programs: Programs, firstPort: number, members: number) {
@@ -68,6 +76,7 @@ class Stage {
       clientPort: clientPorts[0]!,
       peerPort: peerPorts[0]!,
     };
+    this.#leases = new Leases(clientPorts[0]!);
     this.#servers = new Servers({
       ...{ directory, environment, clientPorts, peerPorts, identity },
       program: programs.etcd,
@@ -78,12 +87,17 @@ class Stage {
     const [verb = "", ...words] = splitWords(this.#normaliser.expand(text));
     if (verb === "server") await this.#servers.start(1, { flags: words });
     else if (verb === "restart") await this.#servers.start(1, { directory: words[0] ?? "" });
+    else if (verb === "another") await this.#servers.start(Number(words[0]), {});
     else if (verb === "cluster") await this.#servers.startCluster();
     else if (verb === "join") await this.#servers.join(Number(words[0]));
     else if (verb === "version") await this.#servers.untilVersion(words[0] ?? "");
     else if (verb === "lead") await this.#servers.lead(Number(words[0]));
     else if (verb === "stop") await this.#servers.stop(Number(words[0] ?? 1));
     else if (verb === "wait") await sleep(Number(words[0]) * 1000);
+    else if (verb === "interrupt") await this.#background.end(words[0] ?? "", "SIGINT");
+    else if (verb === "await") await this.#background.end(words[0] ?? "");
+    else if (verb === "lease") await this.#grantLease(words[0] ?? "", Number(words[1]));
+    else if (verb === "revoke-leases") await this.#leases.revokeAll();
     else if (verb === "hide") this.#normaliser.hidesHashes = true;
     else if (verb === "show") this.#normaliser.hidesHashes = false;
     else if (verb === "post" || verb === "put-until-refused") {
@@ -95,7 +109,20 @@ class Stage {
     } else changeFile(this.#directory, verb, words);
   }
 
-  async answer(step: Step): Promise<string[]> {
+  /** The answer of a step in the background comes when it has ended; of all others it is there. */
+  async begin(step: Step): Promise<{ readonly answer: Promise<string[]> }> {
+    const name = option(step, "background");
+    if (name === undefined) {
+      const lines = await this.#answer(step);
+      return { answer: Promise.resolve(lines) };
+    }
+    const before = await this.#leases.ids();
+    const begun = await this.#background.begin(name, (ending) => this.#run(step, { ending }));
+    await this.#learnGranted(step, before);
+    return begun;
+  }
+
+  async #answer(step: Step): Promise<string[]> {
     const [verb = "", ...words] = splitWords(step.command);
     if (verb === "files") return listFiles(this.#directory, words);
     if (verb === "tree") return listTree(join(this.#directory, words[0] ?? ""));
@@ -106,7 +133,31 @@ class Stage {
     }
     const name = option(step, "adds");
     if (name !== undefined) return this.#add(step, name);
-    return runProgram(step, this.#programs, this.#setting, this.#normaliser);
+    if (option(step, "grants") === undefined) return this.#run(step);
+    const before = await this.#leases.ids();
+    const learn = () => this.#learnGranted(step, before);
+    // One that is to be interrupted has to have its lease by then.
+    const goesOn = option(step, "signal") !== undefined;
+    return this.#run(step, goesOn ? { settled: learn } : { beforeLines: learn });
+  }
+
+  #run(step: Step, hooks: Hooks = {}): Promise<string[]> {
+    return runProgram(step, this.#programs, this.#setting, this.#normaliser, hooks);
+  }
+
+  /** `grants: LEASE1`: the lease that has come with the step. */
+  async #learnGranted(step: Step, before: readonly bigint[]): Promise<void> {
+    const name = option(step, "grants");
+    if (name !== undefined) this.#learnLease(await this.#leases.granted(before), name);
+  }
+
+  async #grantLease(name: string, ttlSeconds: number): Promise<void> {
+    this.#learnLease(await this.#leases.grant(ttlSeconds), name);
+  }
+
+  #learnLease(id: bigint, name: string): void {
+    if (!isWide(id)) throw new Error(`lease ${id} is not as wide in print as the others`);
+    this.#normaliser.learn(id, name);
   }
 
   /**
@@ -122,7 +173,7 @@ class Stage {
       const isGood = (id: bigint): boolean => isWide(id) && before.every((one) => one < id);
       await untilSecond((second) => isGood(idOfAdded(peerUrls, this.#token, second)));
       let id: bigint | undefined;
-      answer = await runProgram(step, this.#programs, this.#setting, this.#normaliser, {
+      answer = await this.#run(step, {
         beforeLines: async () => {
           id = (await this.#servers.memberIds()).find((one) => !before.includes(one));
           if (id !== undefined) this.#normaliser.learn(id, name);
@@ -136,13 +187,14 @@ class Stage {
   }
 
   async close(): Promise<void> {
+    await this.#background.close();
     await this.#servers.stopAll();
     rmSync(this.#directory, { recursive: true, force: true });
   }
 
   async #quietly(command: string, input: readonly string[]): Promise<void> {
     const step = { kind: "step", number: "", command, input, answer: [] } as const;
-    const answer = await runProgram(step, this.#programs, this.#setting, this.#normaliser);
+    const answer = await this.#run(step);
     // What the following steps rest on has to have worked.
     if (answer.at(-1) !== "exit: 0") throw new Error(`do: ${command}\n${answer.join("\n")}`);
   }

@@ -27,12 +27,21 @@ const SETTLE_MS = 1500;
 const ARRIVE_MS = 400;
 const LEFT_BEHIND_MS = 5000;
 
+export interface Hooks {
+  /** When it has ended, and its output is not yet shown. */
+  readonly beforeLines?: () => Promise<void>;
+  /** When a program that goes on is there, before anything is done to it. */
+  readonly settled?: () => Promise<void>;
+  /** Instead of the `signal:` of the step: after that, resolves with what ends it. */
+  readonly ending?: () => Promise<string | undefined>;
+}
+
 export async function runProgram(
   step: Step,
   programs: Programs,
   setting: Setting,
   normaliser: Normaliser,
-  hooks: { readonly beforeLines?: () => Promise<void> } = {},
+  hooks: Hooks = {},
 ): Promise<string[]> {
   const words = splitWords(step.command).map((word) => invisible(normaliser.expand(word)));
   const environment: Record<string, string> = { ...setting.environment };
@@ -45,19 +54,23 @@ export async function runProgram(
   if (program === "etcdctl" && !words.some((word) => word.startsWith("--endpoints"))) {
     environment["ETCDCTL_ENDPOINTS"] ??= `127.0.0.1:${setting.clientPort}`;
   }
+  const signal = option(step, "signal");
+  const meanwhile = async () => {
+    await hooks.settled?.();
+    for (const other of meanwhileOf(step)) {
+      await runProgram(other, programs, setting, normaliser);
+      await sleep(ARRIVE_MS);
+    }
+    await sleep(ARRIVE_MS);
+    return signal;
+  };
   const result = await execute({
     command: [...programs[program], ...words],
     environment,
     directory: setting.directory,
     input: inputOf(step, normaliser),
     timeoutMs: Number(option(step, "timeout") ?? TIMEOUT_SECONDS) * 1000,
-    signal: option(step, "signal"),
-    meanwhile: async () => {
-      for (const other of meanwhileOf(step)) {
-        await runProgram(other, programs, setting, normaliser);
-        await sleep(ARRIVE_MS);
-      }
-    },
+    ending: hooks.ending ?? (signal === undefined ? undefined : meanwhile),
   });
   await hooks.beforeLines?.();
   return answerOf(result, step, words.includes("protobuf"), normaliser);
@@ -123,9 +136,8 @@ interface Execution {
   readonly directory: string;
   readonly input: Buffer;
   readonly timeoutMs: number;
-  /** What ends it, after `meanwhile`; until then its input stays open. */
-  readonly signal: string | undefined;
-  readonly meanwhile: () => Promise<void>;
+  /** Called when it is there; resolves with what ends it. Its input stays open. */
+  readonly ending: (() => Promise<string | undefined>) | undefined;
 }
 
 function execute(options: Execution): Promise<Result> {
@@ -140,10 +152,10 @@ function execute(options: Execution): Promise<Result> {
     // A program that does not read its input closes the pipe; that is its right.
     child.stdin.on("error", () => {});
     let interrupted: Promise<void> | undefined;
-    if (options.signal === undefined) child.stdin.end(options.input);
+    if (options.ending === undefined) child.stdin.end(options.input);
     else {
       child.stdin.write(options.input);
-      interrupted = interrupt(child, options);
+      interrupted = interrupt(child, options.ending);
     }
     child.on("error", reject);
     // Its pipes may be held open by a process that it left behind.
@@ -163,11 +175,13 @@ function execute(options: Execution): Promise<Result> {
   });
 }
 
-async function interrupt(child: ChildProcess, options: Execution): Promise<void> {
+async function interrupt(
+  child: ChildProcess,
+  ending: () => Promise<string | undefined>,
+): Promise<void> {
   await sleep(SETTLE_MS);
-  await options.meanwhile();
-  await sleep(ARRIVE_MS);
-  child.kill(options.signal as NodeJS.Signals);
+  const signal = await ending();
+  if (signal !== undefined) child.kill(signal as NodeJS.Signals);
 }
 
 function answerOf(result: Result, step: Step, protobuf: boolean, normaliser: Normaliser): string[] {

@@ -11,6 +11,8 @@
 //     | text
 //     during: etcdctl put w1 a                      done while the program runs …
 //     signal: SIGINT                                … which then gets this
+//     background: NAME                              goes on until `do: interrupt NAME` or `await`
+//     grants: LEASE1                                the lease that comes with it has this name
 //     stdout:                                       from here on: the answer
 //     | OK
 //     stderr:
