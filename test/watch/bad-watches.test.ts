@@ -82,6 +82,22 @@ test("a future revision waits, without what comes before it", () => {
   assert.deepEqual(revisions(watch.received), [5, 6]);
 });
 
+test("there is no progress of a stream before the beginning of each of its watchers", () => {
+  const member = served();
+  const stream = client(member);
+  const [now, later] = [stream.watch({ key }), stream.watch({ key, startRevision: 2 })];
+  const isTold = (): boolean => {
+    stream.progress();
+    member.world.runFor(100);
+    const last = now.received.at(-1)!.response;
+    return last.watchId === -1 && last.events.length === 0;
+  };
+  assert.ok(!isTold());
+  put(member);
+  assert.ok(isTold());
+  assert.deepEqual([revisions(now.received), revisions(later.received)], [[2], [2]]);
+});
+
 test("10,000 creates on one stream: each has its id, each gets its event, all can be cancelled", () => {
   const member = served();
   const stream = client(member);

@@ -135,9 +135,13 @@ export class WatchableStore {
     return true;
   }
 
-  /** Has the watcher been given everything, and would its stream take more? */
+  /**
+   * Has the watcher been given everything, and would its stream take more? Not before its beginning:
+   * who goes on behind the revision that it is told would see what it did not ask for.
+   */
   isInStep(watcher: Watcher): boolean {
-    return watcher.state === "synced" && this.#canTake(watcher.stream);
+    if (watcher.state !== "synced" || this.revision < watcher.startRevision) return false;
+    return this.#canTake(watcher.stream);
   }
 
   /** The same for all watchers of a stream, of which there is one at least. */

@@ -44,6 +44,8 @@ export class Watcher {
   from: string;
   to: string | undefined;
   readonly flags: number;
+  /** As it was asked for; 0: from its creation on. */
+  readonly startRevision: number;
   state: WatcherState = "gone";
   /** The first revision that it was not given; means nothing while it is synced. */
   nextRevision = 0;
@@ -61,6 +63,7 @@ export class Watcher {
     this.from = options.from;
     this.to = options.to;
     this.flags = options.flags;
+    this.startRevision = options.startRevision;
   }
 
   get wantsFragments(): boolean {

@@ -8,6 +8,7 @@ import { PowerLoss, type SimDisk } from "../../../test/simulation/sim-disk.ts";
 import { SimRandom } from "../../../test/simulation/sim-random.ts";
 import { type SimMachine, SimWorld } from "../../../test/simulation/world.ts";
 import { silentLogger } from "../../base/log.ts";
+import type { Done } from "../../io/io.ts";
 import {
   type ConfState,
   decodeEntry,
@@ -86,8 +87,9 @@ class Run {
     this.#disk.syncDirectory("/");
   }
 
-  /** Opens, checks, works until the power goes. */
+  /** Opens, checks, works until the power goes or the process is killed. */
   round(): void {
+    let hasPower = true;
     try {
       if (this.#random.oneIn(4)) this.#disk.dieAt(this.#random.below(60) + 1);
       this.#open();
@@ -98,8 +100,10 @@ class Run {
       if (this.#random.oneIn(2)) this.#world.runUntil(() => this.#disk.underWay > 0, 5);
     } catch (error) {
       if (!(error instanceof PowerLoss)) throw error;
+      hasPower = false;
     }
-    this.#machine.crash();
+    if (hasPower && this.#random.oneIn(3)) this.#machine.kill();
+    else this.#machine.crash();
     this.#wal = undefined;
   }
 
@@ -227,7 +231,7 @@ describe("Wal on a disk that crashes", () => {
   it("has what was acknowledged and nothing that was not handed in", () => {
     let acknowledged = 0;
     let torn = 0;
-    for (let seed = 0; seed < 80; seed++) {
+    for (let seed = 0; seed < 130; seed++) {
       try {
         const run = runSeed(seed);
         acknowledged += run.acknowledgedCount;
@@ -249,6 +253,11 @@ describe("Wal on a disk that crashes", () => {
     const found = countFound(50, { open: openTrusting });
     assert.ok(found > 3, `${found} of 50 seeds`);
   });
+
+  it("finds out a reader that trusts names that a killed process has not synced", () => {
+    const found = countFound(300, { open: openWithoutSync });
+    assert.ok(found > 0, `${found} of 300 seeds`);
+  });
 });
 
 function countFound(seeds: number, mistakes: Mistakes): number {
@@ -263,6 +272,23 @@ function countFound(seeds: number, mistakes: Mistakes): number {
   }
   return found;
 }
+
+/** A directory is not synced before its files are read. */
+const openWithoutSync: Opener = (options) => {
+  if (!hasWal(options.disk, options.directory)) return openProperly(options);
+  const disk = new Proxy(options.disk, {
+    get(target, name) {
+      if (name !== "syncDirectory") {
+        const value: unknown = Reflect.get(target, name);
+        return typeof value === "function" ? value.bind(target) : value;
+      }
+      return (path: string, done?: Done) => {
+        if (done !== undefined) target.syncDirectory(path, done);
+      };
+    },
+  });
+  return openProperly({ ...options, disk });
+};
 
 /** Takes every record at its word: no checksums, no torn ends. */
 const openTrusting: Opener = (options) => {

@@ -144,6 +144,10 @@ export class Wal {
       if (!lock.tryLock("exclusive")) {
         throw new WalError(directory, undefined, "another process uses it", "stop that one first");
       }
+      // A process that was killed may have renamed files without syncing: what we go on from must
+      // not vanish any more.
+      disk.syncDirectory(directory);
+      disk.syncDirectory(dirname(directory));
       const { contents, tail } = readLog(disk, directory, from);
       if (tail.torn) repairTail(disk, log, directory, tail);
       for (const name of disk.list(directory)) {
