@@ -1,6 +1,7 @@
 // One command of a transcript: the program, its environment and its input, and the answer in lines.
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { untilIdle } from "./idle.ts";
 import type { Normaliser } from "./normalise.ts";
 import { protobufLines } from "./protobuf-text.ts";
 import { isRule } from "./tables.ts";
@@ -22,7 +23,7 @@ export interface Setting {
 }
 
 const TIMEOUT_SECONDS = 40;
-/** A program that goes on: until it is there; until what was done has arrived. */
+/** A program that goes on, at least: until it is there; until what was done has arrived. */
 const SETTLE_MS = 1500;
 const ARRIVE_MS = 400;
 const LEFT_BEHIND_MS = 5000;
@@ -55,13 +56,13 @@ export async function runProgram(
     environment["ETCDCTL_ENDPOINTS"] ??= `127.0.0.1:${setting.clientPort}`;
   }
   const signal = option(step, "signal");
-  const meanwhile = async () => {
+  const meanwhile = async (pid: number) => {
     await hooks.settled?.();
     for (const other of meanwhileOf(step)) {
       await runProgram(other, programs, setting, normaliser);
-      await sleep(ARRIVE_MS);
+      await untilIdle(pid, ARRIVE_MS);
     }
-    await sleep(ARRIVE_MS);
+    await untilIdle(pid, ARRIVE_MS);
     return signal;
   };
   const result = await execute({
@@ -88,10 +89,6 @@ function meanwhileOf(step: Step): Step[] {
       const command = isTxn ? "etcdctl txn" : text;
       return { kind: "step", number: "", command, input: isTxn ? stdin : [], answer: [] };
     });
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** The value of a line such as `timeout: 5`. */
@@ -137,7 +134,7 @@ interface Execution {
   readonly input: Buffer;
   readonly timeoutMs: number;
   /** Called when it is there; resolves with what ends it. Its input stays open. */
-  readonly ending: (() => Promise<string | undefined>) | undefined;
+  readonly ending: ((pid: number) => Promise<string | undefined>) | undefined;
 }
 
 function execute(options: Execution): Promise<Result> {
@@ -177,10 +174,12 @@ function execute(options: Execution): Promise<Result> {
 
 async function interrupt(
   child: ChildProcess,
-  ending: () => Promise<string | undefined>,
+  ending: (pid: number) => Promise<string | undefined>,
 ): Promise<void> {
-  await sleep(SETTLE_MS);
-  const signal = await ending();
+  // It could not be started: that is told elsewhere.
+  if (child.pid === undefined) return;
+  await untilIdle(child.pid, SETTLE_MS);
+  const signal = await ending(child.pid);
   if (signal !== undefined) child.kill(signal as NodeJS.Signals);
 }
 
