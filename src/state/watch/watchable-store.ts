@@ -136,8 +136,8 @@ export class WatchableStore {
   }
 
   /**
-   * Has the watcher been given everything, and would its stream take more? Not before its beginning:
-   * who goes on behind the revision that it is told would see what it did not ask for.
+   * Has the watcher been given everything, and would its stream take more? Not before its
+   * beginning: who goes on behind the revision that it is told would see what it did not ask for.
    */
   isInStep(watcher: Watcher): boolean {
     if (watcher.state !== "synced" || this.revision < watcher.startRevision) return false;

@@ -1,6 +1,6 @@
 // Stock etcd and ours beside each other, each on an empty directory.
-// QUORATE_DIFFERENTIAL_RUNS sets how many rounds, QUORATE_DIFFERENTIAL_SEED the first of their seeds:
-// by default always the same, so that a change is judged by what it changes.
+// QUORATE_DIFFERENTIAL_RUNS sets how many rounds, QUORATE_DIFFERENTIAL_SEED the first of their
+// seeds: by default always the same, so that a change is judged by what it changes.
 
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
