@@ -212,6 +212,7 @@ function encodeScalar(
   text: string | undefined,
   raw: string,
 ): EncodedValue | undefined | "invalid" {
+  const number = text === undefined ? raw : firstNumberOf(text);
   switch (field.type) {
     case "bool":
       if (raw !== "true" && raw !== "false") return "invalid";
@@ -226,17 +227,17 @@ function encodeScalar(
     }
     case "enum": {
       if (text === undefined) return encodeInteger(raw, -(2n ** 31n), 2n ** 31n - 1n);
-      const number = field.enum?.numberOf.get(text);
-      return number === undefined ? undefined : encodedBig(BigInt(number));
+      const known = field.enum?.numberOf.get(text);
+      return known === undefined ? undefined : encodedBig(BigInt(known));
     }
     case "int32":
-      return encodeInteger(text ?? raw, -(2n ** 31n), 2n ** 31n - 1n);
+      return encodeInteger(number, -(2n ** 31n), 2n ** 31n - 1n);
     case "uint32":
-      return encodeInteger(text ?? raw, 0n, 2n ** 32n - 1n);
+      return encodeInteger(number, 0n, 2n ** 32n - 1n);
     case "int64":
-      return encodeInteger(text ?? raw, -(2n ** 63n), 2n ** 63n - 1n);
+      return encodeInteger(number, -(2n ** 63n), 2n ** 63n - 1n);
     default:
-      return encodeInteger(text ?? raw, 0n, 2n ** 64n - 1n);
+      return encodeInteger(number, 0n, 2n ** 64n - 1n);
   }
 }
 
@@ -244,6 +245,13 @@ function encodeInteger(raw: string, min: bigint, max: bigint): EncodedValue | "i
   const value = parseInteger(raw);
   if (value === undefined || value < min || value > max) return "invalid";
   return encodedBig(value);
+}
+
+const NUMBER = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?(?![-+._a-zA-Z0-9])/;
+
+/** Of a number in quotes protojson reads the first token and looks at nothing behind it. */
+function firstNumberOf(text: string): string {
+  return text.trim() === text ? (NUMBER.exec(text)?.[0] ?? text) : text;
 }
 
 /** Longest integer that protojson builds from digits and exponent; 2^64 has twenty digits. */

@@ -115,11 +115,15 @@ test("numbers: strings or numbers, whole in value, exact in all 64 bits", () => 
     "100e-2": 1n,
     "-0": 0n,
     '"7"': 7n,
+    '"3["': 3n,
+    '"3 4"': 3n,
+    '"1e1,x"': 10n,
   };
   for (const [json, value] of Object.entries(accepted)) {
     assert.equal(decodePutRequest(fromJson(PUT, `{"lease":${json}}`)).lease, value, json);
   }
   const refused = ["1.5", "1e-1", "9223372036854775808", '" 1"', '"x"', '""', "true", "[]", "1e30"];
+  refused.push('"3x"', '"3_"', '"3 "', '"1.5,"', '"1e"');
   for (const json of refused) {
     const shown = json.replace("]", "");
     assert.throws(() => fromJson(PUT, `{"lease":${json}}`), {
