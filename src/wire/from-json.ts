@@ -212,7 +212,6 @@ function encodeScalar(
   text: string | undefined,
   raw: string,
 ): EncodedValue | undefined | "invalid" {
-  const number = text === undefined ? raw : firstNumberOf(text);
   switch (field.type) {
     case "bool":
       if (raw !== "true" && raw !== "false") return "invalid";
@@ -227,17 +226,17 @@ function encodeScalar(
     }
     case "enum": {
       if (text === undefined) return encodeInteger(raw, -(2n ** 31n), 2n ** 31n - 1n);
-      const known = field.enum?.numberOf.get(text);
-      return known === undefined ? undefined : encodedBig(BigInt(known));
+      const number = field.enum?.numberOf.get(text);
+      return number === undefined ? undefined : encodedBig(BigInt(number));
     }
     case "int32":
-      return encodeInteger(number, -(2n ** 31n), 2n ** 31n - 1n);
+      return encodeInteger(text ?? raw, -(2n ** 31n), 2n ** 31n - 1n);
     case "uint32":
-      return encodeInteger(number, 0n, 2n ** 32n - 1n);
+      return encodeInteger(text ?? raw, 0n, 2n ** 32n - 1n);
     case "int64":
-      return encodeInteger(number, -(2n ** 63n), 2n ** 63n - 1n);
+      return encodeInteger(text ?? raw, -(2n ** 63n), 2n ** 63n - 1n);
     default:
-      return encodeInteger(number, 0n, 2n ** 64n - 1n);
+      return encodeInteger(text ?? raw, 0n, 2n ** 64n - 1n);
   }
 }
 
@@ -247,20 +246,19 @@ function encodeInteger(raw: string, min: bigint, max: bigint): EncodedValue | "i
   return encodedBig(value);
 }
 
-const NUMBER = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?(?![-+._a-zA-Z0-9])/;
-
-/** Of a number in quotes protojson reads the first token and looks at nothing behind it. */
-function firstNumberOf(text: string): string {
-  return text.trim() === text ? (NUMBER.exec(text)?.[0] ?? text) : text;
-}
-
 /** Longest integer that protojson builds from digits and exponent; 2^64 has twenty digits. */
 const INTEGER_DIGITS_MAX = 20;
 
-/** A JSON number that is an integer, also as 1.0 or 1e3. */
+/** What follows ends a number; only in quotes is there anything. */
+const NUMBER = /^(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?(?![-+._a-zA-Z0-9])/;
+
+/**
+ * A JSON number that is an integer, also as 1.0 or 1e3. Of one in quotes protojson reads the first
+ * token, and of what is behind it only that it does not end with white space.
+ */
 function parseInteger(raw: string): bigint | undefined {
-  const match = /^(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?$/.exec(raw);
-  if (match === null) return undefined;
+  const match = NUMBER.exec(raw);
+  if (match === null || raw.trimEnd() !== raw) return undefined;
   const whole = match[2] === "0" ? "" : match[2]!;
   const fraction = (match[3] ?? "").replace(/0+$/, "");
   if (whole === "" && fraction === "") return 0n;

@@ -63,7 +63,7 @@ export class Session {
 
   /** For calls that take as long as they take, if only the member is there. */
   get patientOptions(): CallOptions {
-    return { connectTimeoutMs: this.globals.commandTimeoutNs.value / 1e6 };
+    return { connectTimeoutMs: this.callOptions.timeoutMs };
   }
 
   /** Whether a boolean flag of the command or its group is set. */
