@@ -27,9 +27,9 @@ const PUT_KEYS = ["a", "aa", "ab", "\xff"];
 const DELETE_KEYS = ["b", "c", "d"];
 export const LEASES: readonly bigint[] = [1n, 2n, -3n];
 
-const bytes = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, "latin1"));
+export const bytes = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, "latin1"));
 
-const key = fc.constantFrom(...KEYS).map(bytes);
+export const key: fc.Arbitrary<Uint8Array> = fc.constantFrom(...KEYS).map(bytes);
 const rangeEnd = fc
   .oneof(
     { weight: 3, arbitrary: fc.constant("") },

@@ -6,6 +6,7 @@ import type { Disk } from "../../src/io/io.ts";
 import { decodeMember } from "../../src/state/members/member-json.ts";
 import { NO_SNAPSHOT, readLog, type WalContents } from "../../src/storage/wal/read-log.ts";
 import { decodeConfChange, EntryType, type Message } from "../../src/wire/messages/raft.ts";
+import { contentOf } from "./content-of.ts";
 import { SmallCluster } from "./small-cluster.ts";
 
 const DATABASE = "/data/member/snap/db";
@@ -20,14 +21,6 @@ type LogEntry = WalContents["entries"][number];
 /** All entries of a member that has not cut its log yet. */
 function logOf(cluster: SmallCluster, at: number): readonly LogEntry[] {
   return readLog(diskOf(cluster, at), WAL, NO_SNAPSHOT).contents.entries;
-}
-
-function contentOf(disk: Disk, path: string): Uint8Array {
-  const file = disk.open(path, { mode: "read" });
-  const bytes = new Uint8Array(file.sizeBytes());
-  file.read(bytes, 0);
-  file.close();
-  return bytes;
 }
 
 function putBack(disk: Disk, path: string, bytes: Uint8Array): void {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { File } from "../../src/io/io.ts";
+import { contentOf } from "./content-of.ts";
 import { PowerLoss, SimDisk, type SimDiskOptions } from "./sim-disk.ts";
 import { SimRandom } from "./sim-random.ts";
 import { SimWorld } from "./world.ts";
@@ -27,14 +28,6 @@ function durableFile(disk: SimDisk, path: string, options: { durable?: boolean }
   return file;
 }
 
-function readBack(disk: SimDisk, path: string): Uint8Array {
-  const file = disk.open(path, { mode: "read" });
-  const target = new Uint8Array(file.sizeBytes());
-  file.read(target, 0);
-  file.close();
-  return target;
-}
-
 /** What a file of 1 KiB of ones over 1 KiB of zeros looks like after a crash, over many seeds. */
 function outcomes(act: (file: File, bench: Bench) => void, count = 200): Set<string> {
   const seen = new Set<string>();
@@ -45,7 +38,7 @@ function outcomes(act: (file: File, bench: Bench) => void, count = 200): Set<str
     file.syncNow();
     act(file, setting);
     setting.disk.crash();
-    const bytes = readBack(setting.disk, "/d/a");
+    const bytes = contentOf(setting.disk, "/d/a");
     const sectors = [bytes.subarray(0, 512), bytes.subarray(512)].map((sector) =>
       sector.every((byte) => byte === 1) ? "1" : sector.every((byte) => byte === 0) ? "0" : "?",
     );
@@ -111,7 +104,7 @@ describe("SimDisk at a crash", () => {
         file.write(fill(8, 1), 0, () => {});
         world.runFor(waitMs);
         disk.crash();
-        seen.add(readBack(disk, "/d/a")[0] ?? 0);
+        seen.add(contentOf(disk, "/d/a")[0] ?? 0);
       }
       assert.equal(seen.has(0), !sure);
       assert.ok(seen.has(1));
@@ -197,11 +190,11 @@ describe("SimDisk at a crash", () => {
     const { clock } = world.machine(2n).start();
     for (let seed = 0; seed < 50; seed++) {
       const copy = disk.crashedCopy(clock, new SimRandom(seed));
-      sizes.add(readBack(copy, "/d/a").length);
+      sizes.add(contentOf(copy, "/d/a").length);
     }
     assert.deepEqual([...sizes].sort(), [0, 512]);
     file.writeNow(fill(512, 1), 512);
-    assert.equal(readBack(disk, "/d/a").length, 1024);
+    assert.equal(contentOf(disk, "/d/a").length, 1024);
   });
 });
 
@@ -214,7 +207,7 @@ describe("SimDisk that is killed, not powered off", () => {
       file.writeNow(fill(512, 1), 0);
       file.write(fill(512, 1), 512, () => assert.fail("nobody is left"));
       disk.kill();
-      sizes.add(readBack(disk, "/d/a").length);
+      sizes.add(contentOf(disk, "/d/a").length);
     }
     assert.deepEqual([...sizes].sort(), [1024, 512]);
   });
@@ -298,8 +291,8 @@ describe("SimDisk with faults", () => {
     file.writeNow(fill(2, 0), 0);
     file.syncNow();
     disk.flipBit("/d/a", 9);
-    assert.deepEqual([...readBack(disk, "/d/a")], [0, 2]);
+    assert.deepEqual([...contentOf(disk, "/d/a")], [0, 2]);
     disk.crash();
-    assert.deepEqual([...readBack(disk, "/d/a")], [0, 2]);
+    assert.deepEqual([...contentOf(disk, "/d/a")], [0, 2]);
   });
 });

@@ -47,4 +47,4 @@ function timeToLiveText(answer: Uint8Array): string {
   return `revision ${header?.revision}: ${id} ${grantedTTL} ${left} ${attached}`;
 }
 
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
+export const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");

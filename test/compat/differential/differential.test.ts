@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { ask } from "./answers.ts";
+import { ask, hex } from "./answers.ts";
 import { testBoth } from "./both.ts";
 import { history } from "./history.ts";
 import { calls } from "./requests.ts";
@@ -14,7 +14,7 @@ testBoth(`${CALLS} calls, the same answers`, async ({ stock, ours, compare }, se
   for (const one of fc.sample(calls, { seed, numRuns: CALLS })) {
     const expected = await ask(stock.client.caller, one);
     const actual = await ask(ours.client.caller, one);
-    const input = `${one.path} ${Buffer.from(one.message).toString("hex")}`;
+    const input = `${one.path} ${hex(one.message)}`;
     if (!compare(input, expected, actual)) return;
   }
   assert.deepEqual(await history(ours.client), await history(stock.client));

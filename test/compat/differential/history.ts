@@ -4,6 +4,7 @@
 import type { Client } from "../../../src/client/client.ts";
 import { encodeEvent } from "../../../src/wire/messages/kv.ts";
 import type { WatchResponse } from "../../../src/wire/messages/rpc-watch.ts";
+import { hex } from "./answers.ts";
 
 /** All keys, and those before "b". */
 const RANGES: readonly (readonly [string, string])[] = [
@@ -44,7 +45,7 @@ async function collect(
       return;
     }
     for (const event of answer.events) {
-      lines.push(Buffer.from(encodeEvent(event)).toString("hex"));
+      lines.push(hex(encodeEvent(event)));
       if (event.kv!.modRevision === last) return;
     }
   }

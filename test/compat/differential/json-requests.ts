@@ -2,19 +2,17 @@
 // that JSON clients send them in, and some that no server should take.
 
 import fc from "fast-check";
+import { oddly } from "./oddly.ts";
 
 export interface JsonCall {
   readonly path: string;
   readonly body: string;
 }
 
-const weighted = <T>(usual: fc.Arbitrary<T>, odd: fc.Arbitrary<T>, weight: number) =>
-  fc.oneof({ weight, arbitrary: usual }, { weight: 1, arbitrary: odd });
-
 const KEYS = ["a", "b", "ab", "\xff", "k\xfb\xff", ""];
 
 /** Standard or for URLs, with or without padding; or no base64 at all. */
-const key = weighted(
+const key = oddly(
   fc
     .tuple(fc.constantFrom(...KEYS), fc.constantFrom("base64", "base64url" as const), fc.boolean())
     .map(([text, encoding, isPadded]) => {
@@ -36,7 +34,7 @@ const key = weighted(
   ),
   8,
 );
-const number = weighted(
+const number = oddly(
   fc.tuple(fc.nat(30), fc.constantFrom('"', "")).map(([n, quote]) => `${quote}${n}${quote}`),
   fc.constantFrom(
     ..."-1 1.0 1e1 1.5 null true 1e400 -0 01 +1 9223372036854775807 9223372036854775808".split(" "),
@@ -46,13 +44,13 @@ const number = weighted(
   ),
   6,
 );
-const bool = weighted(
+const bool = oddly(
   fc.constantFrom("true", "false"),
   fc.constantFrom('"true"', "1", "null", '""'),
   6,
 );
 const enumOf = (...names: string[]) =>
-  weighted(
+  oddly(
     fc.constantFrom(...names.map((name) => `"${name}"`), ...names.map((_, at) => `${at}`)),
     fc.constantFrom(
       '"NONE_SUCH"',
@@ -81,7 +79,7 @@ function object(fields: Fields, always: readonly string[] = []): fc.Arbitrary<st
         isThere ? [`"${isCamel ? camel(name) : name}":${text}`] : [],
       ),
   );
-  const extra = weighted(
+  const extra = oddly(
     fc.constant<string[]>([]),
     fc.constantFrom(['"unknown":1'], ['"key":"Yg=="'], ['"KEY":"Yg=="'], ['"":{}']),
     20,
@@ -104,7 +102,7 @@ const range: Fields = {
 const put: Fields = {
   key,
   value: key,
-  lease: weighted(fc.constant('"0"'), number, 3),
+  lease: oddly(fc.constant('"0"'), number, 3),
   prev_kv: bool,
 };
 const deletion: Fields = { key, range_end: key, prev_kv: bool };
@@ -125,7 +123,7 @@ const op = fc.oneof(
   fc.constantFrom("{}", "null", '{"request_txn":{}}'),
 );
 const list = (one: fc.Arbitrary<string>, maxLength: number): fc.Arbitrary<string> =>
-  weighted(
+  oddly(
     fc.array(one, { maxLength }).map((all) => `[${all.join(",")}]`),
     fc.constantFrom("null", "{}", "[[]]", '""'),
     15,
@@ -156,4 +154,4 @@ const damaged = fc
     return { path, body: body.slice(0, at) + how + body.slice(at + 1) };
   });
 
-export const jsonCalls: fc.Arbitrary<JsonCall> = weighted(wellFormed, damaged, 5);
+export const jsonCalls: fc.Arbitrary<JsonCall> = oddly(wellFormed, damaged, 5);

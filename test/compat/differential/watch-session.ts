@@ -5,6 +5,7 @@ import type { Client } from "../../../src/client/client.ts";
 import { encodeEvent } from "../../../src/wire/messages/kv.ts";
 import type { WatchRequestInit, WatchResponse } from "../../../src/wire/messages/rpc-watch.ts";
 import { RpcError } from "../../../src/wire/status.ts";
+import { hex } from "./answers.ts";
 import type { WatchStep } from "./watch-steps.ts";
 
 /** etcd looks after watchers that are behind ten times a second. */
@@ -87,7 +88,7 @@ export class WatchSession {
     let lines = this.told.get(watchId);
     if (lines === undefined) this.told.set(watchId, (lines = []));
     if (created) lines.push(`created at ${header?.revision}`);
-    for (const event of events) lines.push(Buffer.from(encodeEvent(event)).toString("hex"));
+    for (const event of events) lines.push(hex(encodeEvent(event)));
     if (canceled && !lines.at(-1)?.startsWith("cancelled")) {
       lines.push(`cancelled: ${cancelReason} ${compactRevision}`);
       // As clients do: etcd would keep the id, and answer no more requests for progress.

@@ -9,7 +9,7 @@ import type {
   TxnRequestInit,
 } from "../../../src/wire/messages/rpc-kv.ts";
 import type { FilterType, WatchRequestInit } from "../../../src/wire/messages/rpc-watch.ts";
-import { deleteRange, KEYS, put, txn } from "../../model/arbitraries.ts";
+import { bytes, deleteRange, key, put, txn } from "../../model/arbitraries.ts";
 
 export type WatchStep =
   | { readonly kind: "put"; readonly request: PutRequestInit }
@@ -20,8 +20,6 @@ export type WatchStep =
   | { readonly kind: "control"; readonly request: WatchRequestInit };
 type Created = Exclude<WatchRequestInit["createRequest"], Uint8Array | undefined>;
 
-const bytes = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, "latin1"));
-const key = fc.constantFrom(...KEYS).map(bytes);
 const ids = [0, 0, 0, 0, 1, 2, 3, 7, -1, -5];
 
 const create = fc.record({

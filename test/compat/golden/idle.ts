@@ -2,6 +2,7 @@
 // machine that is busy with other things: none of its threads must be running or waiting to run.
 
 import { readdirSync, readFileSync } from "node:fs";
+import { sleep } from "./member.ts";
 
 const LOOK_MS = 50;
 /** So long nothing of it may have run. */
@@ -37,8 +38,4 @@ function activityOf(pid: number): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
