@@ -17,11 +17,13 @@ function receivedBytes(client: RawClient, streamId: number): number {
   return client.of(FrameType.Data, streamId).reduce((sum, one) => sum + one.payload.length, 0);
 }
 
-/** Lets everything that is under way arrive: the answer to a PING comes after it. */
+/** Lets everything that is under way arrive: the answer to a PING comes after it, maybe rested. */
 async function settle(client: RawClient): Promise<void> {
   const count = client.of(FrameType.Ping, 0).length;
   client.send(frame(FrameType.Ping, 0, 0, Buffer.alloc(8)));
+  const time = setInterval(() => target.clock.advance(5), 1);
   await client.until(() => client.of(FrameType.Ping, 0).length > count);
+  clearInterval(time);
 }
 
 test("an answer stops at the window and goes on with updates of both kinds", async () => {

@@ -466,3 +466,116 @@ test("acknowledged pings do not wait long for an answer that does not come", () 
   }
   bench.close();
 });
+
+/** A connection on which a call was answered, and what it wrote for that forgotten. */
+function answered(): { bench: Bench; call: (id: number, bytes?: number) => void } {
+  const bench = new Bench();
+  const call = (id: number, bytes = 1): void => {
+    const head = frame(
+      FrameType.Headers,
+      Flag.EndHeaders,
+      id,
+      headerBlock(grpcHeaders("/test.T/Echo")),
+    );
+    bench.connection.receive(head);
+    const body = message(Buffer.alloc(bytes, 1));
+    for (let at = 0; at < body.length; at += 16_000) {
+      const isLast = at + 16_000 >= body.length;
+      bench.connection.receive(
+        frame(FrameType.Data, isLast ? 1 : 0, id, body.subarray(at, at + 16_000)),
+      );
+    }
+  };
+  bench.connection.receive(hello);
+  call(1);
+  bench.socket.written.length = 0;
+  return { bench, call };
+}
+
+const acks = (bench: Bench): number =>
+  writes(bench)
+    .flat()
+    .filter((type) => type === FrameType.Ping).length;
+
+test("a ping after a small answer rests, and is acknowledged in the end", () => {
+  const { bench, call } = answered();
+  bench.connection.receive(pings(1));
+  bench.clock.advance(15);
+  assert.equal(acks(bench), 0);
+  bench.clock.advance(10);
+  assert.deepEqual(writes(bench), [[FrameType.Ping]], "alone, when there is no answer");
+  for (const [before, id] of [3, 5, 7].entries()) {
+    call(id);
+    bench.connection.receive(pings(1));
+    assert.equal(acks(bench), before + 1, "and so does the next one");
+    bench.clock.advance(25);
+    assert.equal(acks(bench), before + 2);
+  }
+  bench.close();
+});
+
+test("a ping that rested leaves with the next answer", () => {
+  const { bench } = answered();
+  bench.connection.receive(pings(1));
+  bench.clock.advance(20);
+  assert.equal(acks(bench), 0);
+  const head = frame(FrameType.Headers, 4, 3, headerBlock(grpcHeaders("/test.T/Echo")));
+  const body = frame(FrameType.Data, Flag.EndStream, 3, message(Buffer.from("x")));
+  bench.connection.receive(Buffer.concat([head, body]));
+  const { Ping, Headers, Data } = FrameType;
+  assert.deepEqual(writes(bench), [[Ping, Headers, Data, Headers]]);
+  bench.close();
+});
+
+test("pings do not rest after much was sent, nor while windows hold data back", () => {
+  const much = answered();
+  much.call(3, 30_000);
+  much.bench.connection.receive(pings(1));
+  assert.equal(acks(much.bench), 1);
+  much.bench.close();
+  const { bench, call } = answered();
+  bench.connection.receive(pings(1));
+  assert.equal(acks(bench), 0);
+  call(3, 90_000);
+  bench.socket.written.length = 0;
+  call(5, 1);
+  bench.connection.receive(pings(1));
+  assert.equal(acks(bench), 1, "the connection's window is used up");
+  bench.close();
+});
+
+test("data that must wait for a window brings out the pings that rest", () => {
+  const { bench } = answered();
+  bench.connection.receive(pings(1));
+  const head = frame(FrameType.Headers, 4, 3, headerBlock(grpcHeaders("/test.T/Echo")));
+  const body = message(Buffer.alloc(90_000, 1));
+  const parts = Array.from({ length: 6 }, (_, at) =>
+    frame(FrameType.Data, at === 5 ? 1 : 0, 3, body.subarray(at * 16_000, (at + 1) * 16_000)),
+  );
+  bench.connection.receive(Buffer.concat([head, ...parts]));
+  assert.equal(acks(bench), 1);
+  bench.close();
+});
+
+test("only a few pings rest, and all are acknowledged in their order", () => {
+  const { bench, call } = answered();
+  const payloads: number[] = [];
+  const collect = (): void => {
+    for (const bytes of bench.socket.written) {
+      for (let at = 0; at < bytes.length; at += 9 + bytes.readUIntBE(at, 3))
+        if (bytes[at + 3] === FrameType.Ping) payloads.push(bytes[at + 9]!);
+    }
+    bench.socket.written.length = 0;
+  };
+  for (let id = 3; id <= 21; id += 2) {
+    bench.connection.receive(frame(FrameType.Ping, 0, 0, Buffer.alloc(8, id)));
+    if (id <= 9) assert.deepEqual(payloads, []);
+    collect();
+    call(id, 1);
+  }
+  assert.ok(payloads.length > 0, "of many, not all can rest");
+  bench.clock.advance(30);
+  collect();
+  assert.deepEqual(payloads, [3, 5, 7, 9, 11, 13, 15, 17, 19, 21]);
+  bench.close();
+});

@@ -31,6 +31,7 @@ import type { LargeAnswers } from "./large-answers.ts";
 import { QUEUED_BYTES_MAX, QUEUED_BYTES_SOFT_MAX, QUEUED_OVERHEAD_BYTES } from "./limits.ts";
 import type { Flushable, Outbox } from "./outbox.ts";
 import type { OutputBuffer } from "./output-buffer.ts";
+import { PingAcks } from "./ping-acks.ts";
 
 /** HEADERS, the header of DATA, trailers. */
 const DIRECT_OVERHEAD_BYTES = 3 * FRAME_HEADER_BYTES + 2 * GRPC_BLOCK_BYTES_MAX;
@@ -69,8 +70,7 @@ export class Http2Sender implements Flushable {
   #isPumping = false;
   /** Streams that are over, when all of the input was heard. */
   readonly #ending: Http2Stream[] = [];
-  /** Of the output: acknowledgements of pings. */
-  #ackBytes = 0;
+  readonly #acks: PingAcks;
 
   constructor(
     owner: SenderOwner,
@@ -85,6 +85,7 @@ export class Http2Sender implements Flushable {
       for (const stream of streams) this.#markSendable(stream);
       this.pump();
     });
+    this.#acks = new PingAcks(output, outbox, this);
     this.output = output;
     this.buffer = output.bytes;
     this.#outbox = outbox;
@@ -265,8 +266,7 @@ export class Http2Sender implements Flushable {
   }
 
   sendPingAck(payload: Uint8Array): void {
-    this.sendFrame(FrameType.Ping, Flag.Ack, 0, payload);
-    this.#ackBytes += FRAME_HEADER_BYTES + payload.length;
+    this.#acks.onPing(payload, this.sentCount, this.#isHeldBack());
   }
 
   /** RST_STREAM, WINDOW_UPDATE: one number. */
@@ -336,14 +336,16 @@ export class Http2Sender implements Flushable {
    * back, as they grow by what the pings tell.
    */
   flushAfterInput(isAnswerDue: boolean): void {
-    const isHeldBack = this.#queuedBudget.usedBytes > 0 || this.#account.count > 0;
-    if (isAnswerDue && !isHeldBack && this.output.length === this.#ackBytes) {
-      if (this.#ackBytes > 0) this.#outbox.addPatient(this);
-    } else this.flush();
+    if (isAnswerDue && !this.#isHeldBack() && this.#acks.isAlone) this.#acks.waitForAnswer();
+    else this.flush();
+  }
+
+  #isHeldBack(): boolean {
+    return this.#queuedBudget.usedBytes > 0 || this.#account.count > 0;
   }
 
   flush(): void {
-    this.#ackBytes = 0;
+    this.#acks.unsentBytes = 0;
     this.output.flush();
   }
 
@@ -356,6 +358,7 @@ export class Http2Sender implements Flushable {
     const cost = bytes.length + QUEUED_OVERHEAD_BYTES;
     if (!this.#queuedBudget.hasRoom(cost)) return false;
     this.#queuedBudget.take(cost);
+    this.#acks.release();
     if (!stream.headSent) {
       this.output.ensure(DIRECT_OVERHEAD_BYTES);
       this.output.length = this.#putGrpcHead(stream, this.output.bytes, this.output.length);
