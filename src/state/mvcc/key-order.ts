@@ -1,16 +1,18 @@
 // The slots in the order of their keys: a tree of fixed height three.
 //
-//   groups        [ ≤ … ]                         live keys below, first key
-//     leaves      [ ≤ 256 ] [ ≤ 256 ] …           live keys, first key
+//   groups        [ ≤ … ]                         live keys below, first keys of leaves
+//     leaves      [ ≤ 256 ] [ ≤ 256 ] …           live keys
 //       slots     [ ≤ 256 ] [ ≤ 256 ] [ ≤ 256 ] …
 //
 // 65,536 keys fill a group, so the array of groups stays short (some 250 at ten million keys) and
 // needs no fourth level. Live counts at each level answer "how many keys in [from, to) now" with
-// two descents, a sum over groups and a look at two leaves. All keys are compared as strings.
+// two descents, a sum over groups and a look at two leaves. Both levels are searched by the heads
+// of their keys (headed-keys.ts).
 //
 // Places (group, leaf, position) are good until the next change. Work that pauses remembers the
 // key at which it goes on and seeks it again.
 
+import { HeadedKeys } from "./headed-keys.ts";
 import type { KeyHistory } from "./key-history.ts";
 
 const LEAF_SLOTS = 256;
@@ -20,21 +22,101 @@ const MERGED_LEAF_SLOTS = 160;
 /** What moves to the new leaf or group when a full last one is split. */
 const APPENDED = 16;
 
-interface Leaf {
-  first: string;
-  live: number;
-  size: number;
-  readonly slots: Uint32Array;
+type KeyOf = (slot: number) => string;
+
+class Leaf extends HeadedKeys {
+  live = 0;
+  readonly slots = new Uint32Array(LEAF_SLOTS);
+  readonly #keyOf: KeyOf;
+
+  constructor(keyOf: KeyOf) {
+    super(LEAF_SLOTS);
+    this.#keyOf = keyOf;
+  }
+
+  keyAt(at: number): string {
+    return this.#keyOf(this.slots[at]!);
+  }
+
+  insert(at: number, slot: number, key: string): void {
+    this.slots.copyWithin(at + 1, at, this.size);
+    this.slots[at] = slot;
+    this.insertHead(at, key);
+  }
+
+  remove(at: number): void {
+    this.slots.copyWithin(at, at + 1, this.size);
+    this.removeHead(at);
+  }
+
+  append(slots: Uint32Array): void {
+    this.slots.set(slots, this.size);
+    this.size += slots.length;
+    this.rebuild();
+  }
+
+  /** Cuts off what is behind the first `size`. */
+  keep(size: number): void {
+    this.size = size;
+    this.tighten();
+  }
 }
 
-interface Group {
-  first: string;
-  live: number;
-  leaves: Leaf[];
+class Group extends HeadedKeys {
+  live = 0;
+  readonly leaves: Leaf[] = [];
+  readonly #firsts: string[] = [];
+
+  constructor() {
+    // One more, until a full group is split.
+    super(GROUP_LEAVES + 1);
+  }
+
+  get first(): string {
+    return this.#firsts[0]!;
+  }
+
+  keyAt(at: number): string {
+    return this.#firsts[at]!;
+  }
+
+  insert(at: number, leaf: Leaf): void {
+    const first = leaf.keyAt(0);
+    this.leaves.splice(at, 0, leaf);
+    this.#firsts.splice(at, 0, first);
+    this.insertHead(at, first);
+  }
+
+  remove(at: number): void {
+    this.leaves.splice(at, 1);
+    this.#firsts.splice(at, 1);
+    this.removeHead(at);
+  }
+
+  /** The first key of the leaf at `at` is another one. */
+  firstChanged(at: number): void {
+    const first = this.leaves[at]!.keyAt(0);
+    this.#firsts[at] = first;
+    this.replaceHead(at, first);
+  }
+
+  /** Cuts off the leaves from `from` on, and makes them a group. */
+  splitOff(from: number): Group {
+    const next = new Group();
+    next.leaves.push(...this.leaves.splice(from));
+    next.#firsts.push(...this.#firsts.splice(from));
+    next.size = next.leaves.length;
+    next.rebuild();
+    for (const { live } of next.leaves) next.live += live;
+    this.live -= next.live;
+    this.size = from;
+    this.tighten();
+    return next;
+  }
 }
 
 export class KeyOrder {
-  readonly #keyOf: (slot: number) => string;
+  readonly #keyOf: KeyOf;
   readonly #history: KeyHistory;
   readonly #groups: Group[] = [];
   /** Where the last `#seek` ended. */
@@ -42,7 +124,7 @@ export class KeyOrder {
   #leaf = 0;
   #position = 0;
 
-  constructor(keyOf: (slot: number) => string, history: KeyHistory) {
+  constructor(keyOf: KeyOf, history: KeyHistory) {
     this.#keyOf = keyOf;
     this.#history = history;
   }
@@ -56,32 +138,31 @@ export class KeyOrder {
   /** Adds a slot whose key is new. */
   insert(slot: number, key: string, isLive: boolean): void {
     if (this.#groups.length === 0) {
-      this.#groups.push({ first: key, live: 0, leaves: [newLeaf(key)] });
-    }
-    this.#seek(key, true);
-    if (this.#groups[this.#group]!.leaves[this.#leaf]!.size === LEAF_SLOTS) {
-      this.#makeRoom();
+      const leaf = new Leaf(this.#keyOf);
+      leaf.insert(0, slot, key);
+      this.#groups.push(new Group());
+      this.#groups[0]!.insert(0, leaf);
+    } else {
       this.#seek(key, true);
+      if (this.#groups[this.#group]!.leaves[this.#leaf]!.size === LEAF_SLOTS) {
+        this.#makeRoom();
+        this.#seek(key, true);
+      }
+      const group = this.#groups[this.#group]!;
+      group.leaves[this.#leaf]!.insert(this.#position, slot, key);
+      if (this.#position === 0) group.firstChanged(this.#leaf);
     }
-    const group = this.#groups[this.#group]!;
-    const leaf = group.leaves[this.#leaf]!;
-    const at = this.#position;
-    leaf.slots.copyWithin(at + 1, at, leaf.size);
-    leaf.slots[at] = slot;
-    leaf.size++;
-    if (at === 0) {
-      leaf.first = key;
-      if (this.#leaf === 0) group.first = key;
-    }
-    if (isLive) {
-      leaf.live++;
-      group.live++;
-    }
+    if (isLive) this.#addLive(1);
   }
 
   /** A key was born again or died. */
   changeLive(key: string, by: 1 | -1): void {
     this.#seek(key, true);
+    this.#addLive(by);
+  }
+
+  /** At the place. */
+  #addLive(by: 1 | -1): void {
     const group = this.#groups[this.#group]!;
     group.live += by;
     group.leaves[this.#leaf]!.live += by;
@@ -92,16 +173,13 @@ export class KeyOrder {
     this.#seek(key, true);
     const group = this.#groups[this.#group]!;
     const leaf = group.leaves[this.#leaf]!;
-    leaf.slots.copyWithin(this.#position, this.#position + 1, leaf.size);
-    leaf.size--;
+    leaf.remove(this.#position);
     if (leaf.size === 0) {
-      group.leaves.splice(this.#leaf, 1);
-      if (group.leaves.length === 0) this.#groups.splice(this.#group, 1);
-      else group.first = group.leaves[0]!.first;
+      group.remove(this.#leaf);
+      if (group.size === 0) this.#groups.splice(this.#group, 1);
       return;
     }
-    leaf.first = this.#keyOf(leaf.slots[0]!);
-    group.first = group.leaves[0]!.first;
+    if (this.#position === 0) group.firstChanged(this.#leaf);
     this.#mergeWithNext(group, Math.max(0, this.#leaf - 1));
   }
 
@@ -111,15 +189,14 @@ export class KeyOrder {
     const size = (LEAF_SLOTS * 3) / 4;
     let group: Group | undefined;
     for (let at = 0; at < slots.length; at += size) {
-      const leaf = newLeaf(this.#keyOf(slots[at]!));
-      leaf.slots.set(slots.subarray(at, at + size));
-      leaf.size = Math.min(size, slots.length - at);
+      const leaf = new Leaf(this.#keyOf);
+      leaf.append(slots.subarray(at, at + size));
       leaf.live = this.#countLiveSlots(leaf, 0, leaf.size);
-      if (group === undefined || group.leaves.length >= (GROUP_LEAVES * 3) / 4) {
-        group = { first: leaf.first, live: 0, leaves: [] };
+      if (group === undefined || group.size >= (GROUP_LEAVES * 3) / 4) {
+        group = new Group();
         this.#groups.push(group);
       }
-      group.leaves.push(leaf);
+      group.insert(group.size, leaf);
       group.live += leaf.live;
     }
   }
@@ -191,28 +268,14 @@ export class KeyOrder {
     this.#position = 0;
     const group = groups[this.#group];
     if (group === undefined) return;
-    const leaves = group.leaves;
-    low = 0;
-    high = leaves.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (leaves[middle]!.first <= key) low = middle + 1;
-      else high = middle;
-    }
-    this.#leaf = low === 0 ? 0 : low - 1;
-    const leaf = leaves[this.#leaf]!;
-    low = 0;
-    high = leaf.size;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#keyOf(leaf.slots[middle]!) < key) low = middle + 1;
-      else high = middle;
-    }
+    this.#leaf = Math.max(0, group.search(key, true) - 1);
+    const leaf = group.leaves[this.#leaf]!;
+    low = leaf.search(key, false);
     this.#position = low;
     if (inside || low < leaf.size) return;
     this.#position = 0;
     this.#leaf++;
-    if (this.#leaf < leaves.length) return;
+    if (this.#leaf < group.size) return;
     this.#leaf = 0;
     this.#group++;
   }
@@ -238,21 +301,17 @@ export class KeyOrder {
     const group = this.#groups[this.#group]!;
     const leaf = group.leaves[this.#leaf]!;
     // Keys that arrive in ascending order leave full leaves and groups behind.
-    const atEnd = this.#position === leaf.size && this.#leaf === group.leaves.length - 1;
+    const atEnd = this.#position === leaf.size && this.#leaf === group.size - 1;
     const kept = atEnd ? leaf.size - APPENDED : leaf.size >>> 1;
-    const next = newLeaf(this.#keyOf(leaf.slots[kept]!));
+    const next = new Leaf(this.#keyOf);
     next.live = this.#countLiveSlots(leaf, kept, leaf.size);
-    next.slots.set(leaf.slots.subarray(kept, leaf.size));
-    next.size = leaf.size - kept;
-    leaf.size = kept;
+    next.append(leaf.slots.subarray(kept, leaf.size));
+    leaf.keep(kept);
     leaf.live -= next.live;
-    group.leaves.splice(this.#leaf + 1, 0, next);
-    if (group.leaves.length <= GROUP_LEAVES) return;
-    const leaves = group.leaves.splice(atEnd ? GROUP_LEAVES - APPENDED : GROUP_LEAVES >>> 1);
-    let live = 0;
-    for (const { live: leafLive } of leaves) live += leafLive;
-    group.live -= live;
-    this.#groups.splice(this.#group + 1, 0, { first: leaves[0]!.first, live, leaves });
+    group.insert(this.#leaf + 1, next);
+    if (group.size <= GROUP_LEAVES) return;
+    const from = atEnd ? GROUP_LEAVES - APPENDED : GROUP_LEAVES >>> 1;
+    this.#groups.splice(this.#group + 1, 0, group.splitOff(from));
   }
 
   #mergeWithNext(group: Group, at: number): void {
@@ -260,13 +319,8 @@ export class KeyOrder {
     const next = group.leaves[at + 1];
     if (leaf === undefined || next === undefined) return;
     if (leaf.size + next.size > MERGED_LEAF_SLOTS) return;
-    leaf.slots.set(next.slots.subarray(0, next.size), leaf.size);
-    leaf.size += next.size;
+    leaf.append(next.slots.subarray(0, next.size));
     leaf.live += next.live;
-    group.leaves.splice(at + 1, 1);
+    group.remove(at + 1);
   }
-}
-
-function newLeaf(first: string): Leaf {
-  return { first, live: 0, size: 0, slots: new Uint32Array(LEAF_SLOTS) };
 }
