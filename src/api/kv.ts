@@ -37,6 +37,7 @@ import { rangeStreamMethod } from "./range-stream.ts";
 import { type Encoder, send } from "./send.ts";
 import { sendRange } from "./send-range.ts";
 import { isSlow, warnSlow } from "./slow-requests.ts";
+import { usualTxnCost } from "./usual-txn.ts";
 
 const deleteRange: Encoder<DeleteRangeResponseInit> = {
   size: sizeDeleteRangeResponse,
@@ -171,18 +172,29 @@ export class KvService {
   };
 
   readonly #handleTxn = (call: UnaryCall, bytes: Uint8Array, start: number, end: number): void => {
+    const member = this.#member;
+    const { maxTxnOps } = member.options;
+    const { quotas } = member.care;
+    const usualCost = quotas.isEmpty ? usualTxnCost(bytes, start, end, maxTxnOps) : -1;
+    if (usualCost >= 0) {
+      this.#proposeTxn(call, bytes, start, end, member.refuseOverQuota(usualCost));
+      return;
+    }
     const request = decodeTxnRequest(bytes, start, end);
-    const error = checkTxn(request, this.#member.options.maxTxnOps);
+    const error = checkTxn(request, maxTxnOps);
     if (error !== null) {
       call.fail(error);
     } else if (!isReadOnly(request)) {
-      this.#proposeTxn(call, request, bytes, start, end);
-    } else if (isSerializable(request) || this.#member.isReadReady) {
-      readTxn(this.#member, call, bytes, start, end);
+      const refusal =
+        member.refuseOverQuota(txnCostBytes(bytes, start, end)) ??
+        quotas.refuseTxn(request, member.nowMs);
+      this.#proposeTxn(call, bytes, start, end, refusal);
+    } else if (isSerializable(request) || member.isReadReady) {
+      readTxn(member, call, bytes, start, end);
     } else {
       const copy = bytes.slice(start, end);
-      this.#member.awaitRead({
-        ready: () => readTxn(this.#member, call, copy, 0, copy.length),
+      member.awaitRead({
+        ready: () => readTxn(member, call, copy, 0, copy.length),
         fail: (reason) => call.fail(reason),
       });
     }
@@ -190,17 +202,14 @@ export class KvService {
 
   #proposeTxn(
     call: UnaryCall,
-    request: TxnRequest,
     bytes: Uint8Array,
     start: number,
     end: number,
+    refusal: RpcError | null,
   ): void {
     const member = this.#member;
-    const { writers, quotas } = member.care;
+    const { writers } = member.care;
     writers.note(call.origin, WriteKind.Txn, end - start, member.nowMs);
-    const refusal =
-      member.refuseOverQuota(txnCostBytes(bytes, start, end)) ??
-      quotas.refuseTxn(request, member.nowMs);
     if (refusal !== null) {
       writers.refused(call.origin);
       call.fail(refusal);

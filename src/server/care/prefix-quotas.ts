@@ -75,6 +75,11 @@ export class PrefixQuotas {
     return null;
   }
 
+  /** Nothing is refused for a quota of a prefix. */
+  get isEmpty(): boolean {
+    return this.#states.length === 0;
+  }
+
   /** All puts of both branches, also nested ones. */
   refuseTxn(request: TxnRequest, nowMs: number): RpcError | null {
     if (this.#states.length === 0) return null;

@@ -59,6 +59,12 @@ export function holds(mvcc: Mvcc, bytes: Uint8Array, start: number, end: number)
   }
 }
 
+/** Reads the encoded Compare as `holds` will; false when its key is empty. */
+export function hasKey(bytes: Uint8Array, start: number, end: number): boolean {
+  readCompare(bytes, start, end);
+  return compare.keyStart < compare.keyEnd;
+}
+
 /** A key that does not exist has zero everywhere, but no value that could be compared. */
 function holdsForNothing(bytes: Uint8Array): boolean {
   if (compare.target === CompareTarget.VALUE) return false;
