@@ -373,6 +373,10 @@ const fatal: readonly (readonly [readonly string[], string])[] = [
     "cannot bind both --listen-client-urls and --listen-client-http-urls " +
       "on the same url http://127.0.0.1:21310",
   ],
+  [["--auth-token=nope"], "auth: invalid auth options"],
+  [["--auth-token=Simple"], "auth: invalid auth options"],
+  [["--auth-token=simple,x"], "auth: invalid auth options"],
+  [["--auth-token=simple,x=1,x=2"], "auth: invalid auth options"],
 ];
 
 for (const [args, message] of fatal) {
@@ -386,6 +390,11 @@ for (const [args, message] of fatal) {
 
 const refused: readonly string[][] = [
   ["--auto-tls"],
+  [
+    "--auto-tls",
+    "--listen-client-urls=https://127.0.0.1:1",
+    "--advertise-client-urls=https://127.0.0.1:1",
+  ],
   ["--client-cert-auth", "--trusted-ca-file=ca.pem"],
   ["--auth-token=jwt,pub-key=x"],
   ["--enable-pprof"],
@@ -419,6 +428,12 @@ test("every flag of a later feature is refused when set, and accepted at its def
     }
   }
 });
+
+for (const kind of ["simple", "simple,x=1", ""]) {
+  test(`--auth-token=${kind} is taken`, async () => {
+    assert.equal((await load(valid(`--auth-token=${kind}`))).code, undefined);
+  });
+}
 
 test("the flags of the bootstrap do not matter once there is data", async () => {
   const args = valid(

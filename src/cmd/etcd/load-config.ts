@@ -9,6 +9,7 @@
 
 import type { Logger } from "../../base/log.ts";
 import { ParseError } from "../flags/go-text.ts";
+import { checkAuthToken } from "./auth-token.ts";
 import { retentionNumber } from "./auto-compaction.ts";
 import { ADVERTISE_CLIENT_URLS_UNSET, checkConfig } from "./check-config.ts";
 import { checkListeners } from "./check-listeners.ts";
@@ -100,9 +101,10 @@ export async function loadConfig(world: Surroundings): Promise<Loaded> {
   if (fault !== undefined || config === undefined) return refuse(fault ?? "", log);
   config = withDefaultNames(config, log);
   const memberInitialized = isMemberInitialized(config);
-  checkValues(config, log);
+  // First: a check may ask for what only the feature would make, as certificates.
   const refused = refusal(config, values);
   if (refused !== undefined) return refuse(refused, log);
+  checkValues(config, log);
   identifyDirectory(config, log);
   const initialCluster = memberInitialized
     ? new Map()
@@ -258,6 +260,7 @@ function checkValues(config: EtcdConfig, log: ProcessLogger): void {
   try {
     checkListeners(config, log);
     retentionNumber(config.autoCompactionMode, config.autoCompactionRetention);
+    checkAuthToken(config.authToken);
   } catch (error) {
     if (!(error instanceof ParseError)) throw error;
     log.fatal("discovery failed", { error: error.message });
