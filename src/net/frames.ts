@@ -3,6 +3,8 @@
 //   0        3      4       5            9
 //   | length | type | flags | 0 stream id| payload …
 
+import type { OutputBuffer } from "./output-buffer.ts";
+
 export const FrameType = {
   Data: 0,
   Headers: 1,
@@ -106,4 +108,18 @@ export function readUint32(bytes: Uint8Array, at: number): number {
   return (
     ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0
   );
+}
+
+/** A control frame into the output of a connection; `payload` is short. */
+export function writeControlFrame(
+  output: OutputBuffer,
+  type: number,
+  flags: number,
+  streamId: number,
+  payload: Uint8Array,
+): void {
+  output.ensure(FRAME_HEADER_BYTES + payload.length);
+  const at = writeFrameHeader(output.bytes, output.length, payload.length, type, flags, streamId);
+  output.bytes.set(payload, at);
+  output.length = at + payload.length;
 }

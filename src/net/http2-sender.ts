@@ -21,6 +21,7 @@ import {
   FrameType,
   WINDOW_BYTES_DEFAULT,
   WINDOW_BYTES_MAX,
+  writeControlFrame,
   writeFrameHeader,
   writeUint32,
 } from "./frames.ts";
@@ -257,11 +258,7 @@ export class Http2Sender implements Flushable {
 
   /** A control frame; `payload` is short. */
   sendFrame(type: number, flags: number, streamId: number, payload: Uint8Array): void {
-    const output = this.output;
-    output.ensure(FRAME_HEADER_BYTES + payload.length);
-    const at = writeFrameHeader(output.bytes, output.length, payload.length, type, flags, streamId);
-    output.bytes.set(payload, at);
-    output.length = at + payload.length;
+    writeControlFrame(this.output, type, flags, streamId, payload);
     this.touch();
   }
 

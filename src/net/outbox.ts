@@ -37,8 +37,8 @@ export class Outbox {
   /** Whose calls were answered last. */
   #answering: Flushable | null = null;
   #isArmed = false;
-  #patient: Flushable[] = [];
-  #resting: Resting[] = [];
+  readonly #patient: Flushable[] = [];
+  readonly #resting: Resting[] = [];
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -60,25 +60,19 @@ export class Outbox {
   addPatient(connection: Flushable): void {
     if (connection.isPatient) return;
     connection.isPatient = true;
-    this.#patient.push(connection);
-    if (this.#patient.length > 1) return;
-    this.#clock.after(PATIENCE_MS, () => {
-      const patient = this.#patient;
-      this.#patient = [];
-      for (const waiting of patient) {
-        waiting.isPatient = false;
-        waiting.flush();
-      }
-    });
+    this.#gather(this.#patient, connection, PATIENCE_MS, endPatience);
   }
 
   rest(who: Resting): void {
-    this.#resting.push(who);
-    if (this.#resting.length > 1) return;
-    this.#clock.after(REST_MS, () => {
-      const resting = this.#resting;
-      this.#resting = [];
-      for (const rested of resting) rested.onRested();
+    this.#gather(this.#resting, who, REST_MS, endRest);
+  }
+
+  /** The first to come sets the time at which `end` is called for all that are there by then. */
+  #gather<T>(waiting: T[], one: T, delayMs: number, end: (one: T) => void): void {
+    waiting.push(one);
+    if (waiting.length > 1) return;
+    this.#clock.after(delayMs, () => {
+      for (const each of waiting.splice(0)) end(each);
     });
   }
 
@@ -110,4 +104,13 @@ export class Outbox {
     }
     last?.flush();
   }
+}
+
+function endPatience(connection: Flushable): void {
+  connection.isPatient = false;
+  connection.flush();
+}
+
+function endRest(who: Resting): void {
+  who.onRested();
 }
