@@ -18,17 +18,14 @@ const reader = new Reader(new Uint8Array(0), 0, 0);
 const put = new PutView();
 const range = new RangeView();
 
-/** One branch, or the compares. */
-interface Part {
-  count: number;
+interface Branch {
+  ops: number;
   puts: number;
   costBytes: number;
 }
 
-const compares: Part = { count: 0, puts: 0, costBytes: 0 };
-const success: Part = { count: 0, puts: 0, costBytes: 0 };
-const failure: Part = { count: 0, puts: 0, costBytes: 0 };
-const parts: readonly Part[] = [compares, success, failure];
+const success: Branch = { ops: 0, puts: 0, costBytes: 0 };
+const failure: Branch = { ops: 0, puts: 0, costBytes: 0 };
 
 /**
  * What the TxnRequest `bytes[start … end)` may add to the file, if it is usual, changes something
@@ -42,47 +39,49 @@ export function usualTxnCost(
   end: number,
   opsMax: number,
 ): number {
-  for (const part of parts) part.count = part.puts = part.costBytes = 0;
+  success.ops = success.puts = success.costBytes = 0;
+  failure.ops = failure.puts = failure.costBytes = 0;
+  let compares = 0;
   const r = reader;
   r.reset(bytes, start, end);
   while (r.at < end) {
     const tag = r.tag();
-    if (tag !== COMPARE_TAG && tag !== SUCCESS_TAG && tag !== FAILURE_TAG) return -1;
-    const length = r.length();
-    const from = r.at;
-    const to = from + length;
     if (tag === COMPARE_TAG) {
-      if (!hasKey(bytes, from, to)) return -1;
-      compares.count++;
-    } else if (!isUsualOp(bytes, from, to, tag === SUCCESS_TAG ? success : failure)) return -1;
-    r.reset(bytes, to, end);
+      const length = r.length();
+      if (!hasKey(bytes, r.at, r.at + length)) return -1;
+      r.at += length;
+      compares++;
+    } else if (tag === SUCCESS_TAG || tag === FAILURE_TAG) {
+      const outer = r.enter();
+      if (!isUsualOp(r, tag === SUCCESS_TAG ? success : failure)) return -1;
+      r.leave(outer);
+    } else return -1;
   }
   if (success.puts + failure.puts === 0) return -1;
-  if (Math.max(compares.count, success.count, failure.count) > opsMax) return -1;
+  if (Math.max(compares, success.ops, failure.ops) > opsMax) return -1;
   return Math.max(success.costBytes, failure.costBytes);
 }
 
-/** One field, and that a range or the only put of its branch. */
-function isUsualOp(bytes: Uint8Array, start: number, end: number, branch: Part): boolean {
-  const r = reader;
-  r.reset(bytes, start, end);
-  if (start === end) return false;
+/** One field up to the end of the reader's range: a range, or the only put of its branch. */
+function isUsualOp(r: Reader, branch: Branch): boolean {
+  if (r.at === r.end) return false;
   const tag = r.tag();
   if (tag !== PUT_TAG && tag !== RANGE_TAG) return false;
   const length = r.length();
-  const from = r.at;
-  if (from + length !== end) return false;
-  branch.count++;
+  const start = r.at;
+  const end = start + length;
+  r.at = end;
+  if (end !== r.end) return false;
+  branch.ops++;
   if (tag === RANGE_TAG) {
-    readRange(bytes, from, end, range);
+    readRange(r.bytes, start, end, range);
     return checkRangeView(range) === null;
   }
-  readPut(bytes, from, end, put);
+  readPut(r.bytes, start, end, put);
   const keyLength = put.keyEnd - put.keyStart;
   const valueLength = put.valueEnd - put.valueStart;
   const { lease, ignoreValue, ignoreLease } = put;
   branch.costBytes += putCostOf(keyLength, valueLength);
   if (++branch.puts > 1) return false;
-  if (keyLength > 0 && !ignoreValue && !ignoreLease) return true;
   return checkPut({ keyLength, valueLength, lease, ignoreValue, ignoreLease }) === null;
 }
