@@ -51,6 +51,8 @@ export interface PeerHandlers {
   snapshotSent(to: bigint, isOk: boolean): void;
   /** A message to this peer was dropped, or its link broke. */
   unreachable(id: bigint): void;
+  /** All URLs of this peer refuse connections: its machine is there, its process has ended. */
+  refused(id: bigint): void;
   /** A peer says that this member was removed from the cluster: it must stop for good. */
   removed(): void;
   /** A question other than raft traffic; `answer` is called once. */

@@ -21,6 +21,23 @@ export function tickElection(core: Core): void {
   startCampaign(core, core.options.preVote ? "pre-election" : "election");
 }
 
+/**
+ * Nothing listens any more where the leader did: its process has ended, so its lease is worth
+ * nothing and no election timeout need pass. One voter after the other campaigns, lest votes are
+ * split; the first waits for the next tick, for the others to notice, too. A word of the leader
+ * ends all this, and with PreVote who is mistaken disturbs nobody.
+ */
+export function leaderEnded(core: Core): void {
+  const { electionTicks, preVote } = core.options;
+  if (!preVote || core.electionElapsed >= electionTicks || !isPromotable(core)) return;
+  const rank = core.tracker.voters().filter(({ id }) => id < core.id && id !== core.lead).length;
+  core.electionElapsed = electionTicks;
+  core.randomizedElectionTicks = electionTicks + Math.min(1 + 2 * rank, electionTicks - 1);
+  core.logger.info(
+    `${core.idHex} lost leader ${core.lead.toString(16)} at term ${core.term}: its address refuses connections`,
+  );
+}
+
 /** Campaigns, unless something speaks against it. */
 export function startCampaign(core: Core, campaign: Campaign): void {
   if (core.role === "leader") return;

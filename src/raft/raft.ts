@@ -24,7 +24,7 @@ import {
 } from "../wire/messages/raft.ts";
 import { ascending, configurationOf, isV2 } from "./confchange.ts";
 import { Core, type CoreOptions, messageTo } from "./core.ts";
-import { startCampaign, tickElection } from "./election.ts";
+import { leaderEnded, startCampaign, tickElection } from "./election.ts";
 import { advance, hasReady, type Outstanding, takeEarly, takeReady } from "./hand-over.ts";
 import {
   handleSnapshotStatus,
@@ -213,6 +213,12 @@ export class Raft {
   reportUnreachable(id: bigint): void {
     const member = this.#core.tracker.get(id);
     if (this.#core.role === "leader" && member !== undefined) handleUnreachable(member);
+  }
+
+  /** Nothing listens any more where `id` did: its process has ended, its machine is there. */
+  reportRefused(id: bigint): void {
+    const { role, lead } = this.#core;
+    if (role === "follower" && id === lead) leaderEnded(this.#core);
   }
 
   /** The snapshot for `id` was delivered, or was not. Every one that was sent must be reported. */

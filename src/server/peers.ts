@@ -274,6 +274,10 @@ export class Peers implements PeerHandlers {
     this.#parts.wake();
   }
 
+  refused(id: bigint): void {
+    if (!this.#isStopped) this.#raft.reportRefused(id);
+  }
+
   removed(): void {
     this.#parts.onRemoved();
   }

@@ -11,7 +11,7 @@
 //   deliver [to=] [from=] [type=] | drop …  what is on its way, oldest first
 //   cut 1 2 | isolate 1 | heal              messages between them are lost
 //   step 1 App from=2 term=2 …              a message out of the blue
-//   snapshot 1 | compact 1 index | report 1 2 unreachable|arrived|failed
+//   snapshot 1 | compact 1 index | report 1 2 unreachable|refused|arrived|failed
 //   restart 1 | random 1 ticks | status 1 | log 1 | state 1
 
 import type { Fields, Logger } from "../../src/base/log.ts";
@@ -160,6 +160,7 @@ export class ScriptCluster {
       const { raft } = this.#of(command);
       const [, about, event] = command.args;
       if (event === "unreachable") raft.reportUnreachable(BigInt(about!));
+      else if (event === "refused") raft.reportRefused(BigInt(about!));
       else raft.reportSnapshot(BigInt(about!), event === "arrived");
     },
     restart: (command) => this.#restart(this.#of(command)),

@@ -48,6 +48,14 @@ export class SimLink {
     return this.port.fabric.port(target)?.handlers?.memberId === this.memberId;
   }
 
+  /** The machine answers, and nobody listens there. */
+  get #isRefusing(): boolean {
+    const { fabric, machine } = this.port;
+    const { target } = this;
+    if (target === undefined || fabric.port(target)?.handlers !== undefined) return false;
+    return fabric.passes(machine, target) && fabric.passes(target, machine);
+  }
+
   /** Whoever dials the members that have removed it is told so. */
   get #isRemovedThere(): boolean {
     const { fabric, machine, handlers } = this.port;
@@ -74,6 +82,7 @@ export class SimLink {
       }
       if (this.#isThere) this.activeSinceMs ??= clock.monotonicMs();
       else if (isUp) this.#broken();
+      if (this.#isRefusing) this.port.handlers?.refused(this.memberId);
       this.refresh();
     });
   }

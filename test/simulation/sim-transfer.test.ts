@@ -73,6 +73,7 @@ class Transfer {
         this.sent = isOk;
       },
       unreachable: () => {},
+      refused: () => {},
       removed: () => {},
       request: () => {},
     };

@@ -24,6 +24,7 @@ function handlersFor(id: bigint, heard: Partial<PeerHandlers>): PeerHandlers {
     snapshot: () => assert.fail("no snapshot was sent"),
     snapshotSent: () => assert.fail("no snapshot was sent"),
     unreachable: () => {},
+    refused: () => {},
     removed: () => assert.fail("nobody was removed"),
     request: (_, answer) => answer({ status: 404, headers: {}, body: new Uint8Array() }),
     ...heard,

@@ -85,7 +85,7 @@ export class StreamReader {
 
   #onOver(failure: Failure): void {
     if (this.#isStopped) return;
-    const { context, kind, status } = this.#parts;
+    const { context, kind, peerId, picker, status } = this.#parts;
     const { wasUp, error } = failure;
     if (wasUp) {
       const fields = { ...this.#fields, error };
@@ -93,6 +93,7 @@ export class StreamReader {
     }
     // An orderly end says nothing of the peer: it gave the stream up for another one.
     if (!failure.isOrderly) status.deactivate(streamNames[kind], wasUp ? "read" : "dial", error);
+    if (picker.isRefusedEverywhere(failure.url, failure.isRefused)) context.self.refused(peerId);
     this.#redialLater();
   }
 
@@ -107,9 +108,12 @@ export class StreamReader {
 }
 
 interface Failure {
+  readonly url: string;
   readonly wasUp: boolean;
   readonly error: string;
   readonly isOrderly: boolean;
+  /** Nobody listens there. */
+  readonly isRefused: boolean;
 }
 
 interface AttemptHooks {
@@ -128,6 +132,7 @@ class Attempt {
   #refusal: ResponseHead | null = null;
   #refusalText = "";
   #isUp = false;
+  #isRefused = false;
   #isOver = false;
 
   constructor(parts: StreamReaderParts, hooks: AttemptHooks) {
@@ -153,7 +158,10 @@ class Attempt {
     });
     socket.setTimeout(context.timeouts.dialMs);
     socket.on("timeout", () => this.#fail("i/o timeout"));
-    socket.on("error", (error) => this.#fail(networkErrorText(error, address.text)));
+    socket.on("error", (error) => {
+      this.#isRefused = isRefusal(error);
+      this.#fail(networkErrorText(error, address.text));
+    });
     socket.on("close", () => this.#fail("EOF"));
     const guarded = (work: () => void): void => {
       try {
@@ -263,8 +271,16 @@ class Attempt {
     this.#isOver = true;
     this.#socket?.destroy();
     if (!this.#isUp) this.#parts.picker.unreachable(this.#url);
-    this.#hooks.onOver({ wasUp: this.#isUp, error, isOrderly });
+    const isRefused = this.#isRefused;
+    this.#hooks.onOver({ url: this.#url, wasUp: this.#isUp, error, isOrderly, isRefused });
   }
+}
+
+/** Of all addresses that a name has. */
+function isRefusal(error: Error & { code?: string; errors?: readonly unknown[] }): boolean {
+  return (error.errors ?? [error]).every(
+    (one) => (one as { code?: string }).code === "ECONNREFUSED",
+  );
 }
 
 function isProtocolError(error: unknown): error is Error {

@@ -160,6 +160,30 @@ test("a peer that comes back is dialled again", async () => {
   await a.handlers.until(() => a.handlers.messages.length > 0);
 });
 
+test("a peer whose process has ended is told to be refused", async () => {
+  const log = new RecordingLog();
+  const a = await start(A, { log });
+  const b = await startNode(B);
+  introduce(a, b);
+  await log.until("peer became active");
+  assert.deepEqual(a.handlers.refusedIds, []);
+  b.transport.close();
+  await a.handlers.until(() => a.handlers.refusedIds.length > 0);
+  assert.equal(a.handlers.refusedIds[0], B);
+});
+
+test("a peer that is gone, but listens at one of its URLs, is not told to be refused", async () => {
+  const again = times(6);
+  const url = await fakePeer((socket) => {
+    again.hit();
+    socket.destroy();
+  });
+  const a = await start(A, { timeouts: { redialMs: 1 } });
+  a.transport.addPeer(B, ["http://127.0.0.1:1", url]);
+  await again.promise;
+  assert.deepEqual(a.handlers.refusedIds, []);
+});
+
 test("of several URLs those that do not answer are passed over", async () => {
   const b = await start(B);
   const a = await start(A);

@@ -18,6 +18,7 @@ export class RecordingHandlers implements PeerHandlers {
   readonly messages: Message[] = [];
   readonly sent: [bigint, boolean][] = [];
   readonly unreachableIds: bigint[] = [];
+  readonly refusedIds: bigint[] = [];
   readonly requests: PeerRequest[] = [];
   removedCount = 0;
   answer: PeerAnswer = { status: 404, headers: {}, body: new Uint8Array(0) };
@@ -56,6 +57,11 @@ export class RecordingHandlers implements PeerHandlers {
 
   unreachable(id: bigint): void {
     this.unreachableIds.push(id);
+    this.#look();
+  }
+
+  refused(id: bigint): void {
+    this.refusedIds.push(id);
     this.#look();
   }
 
