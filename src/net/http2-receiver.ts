@@ -27,6 +27,7 @@ import { applySettings } from "./peer-settings.ts";
 import { RecentIds } from "./recent-ids.ts";
 import { RequestHead } from "./request-head.ts";
 import { RequestMemory } from "./request-memory.ts";
+import { StreamTable } from "./stream-table.ts";
 
 export interface ReceiverOwner {
   readonly remoteAddress: string;
@@ -40,7 +41,7 @@ export interface ReceiverOwner {
 
 export class Http2Receiver implements StreamOwner {
   readonly requestMemory: RequestMemory;
-  readonly streams: Map<number, Http2Stream> = new Map();
+  readonly streams: StreamTable<Http2Stream> = new StreamTable();
   /** Of the streams: the client has said all and waits for the rest of the answer. */
   awaitedCount = 0;
   /** Cleared when the connection is being closed: new streams are refused. */
@@ -120,14 +121,14 @@ export class Http2Receiver implements StreamOwner {
   // ── for the connection ──
 
   closeStreams(): void {
-    for (const stream of this.streams.values()) this.#remove(stream);
+    for (const stream of this.streams.all()) this.#remove(stream);
   }
 
   expireStreams(nowMs: number): void {
     if (nowMs < this.#earliestDeadlineMs) return;
     let earliestMs = Number.POSITIVE_INFINITY;
     this.#earliestDeadlineMs = earliestMs;
-    for (const stream of this.streams.values()) {
+    for (const stream of this.streams.all()) {
       if (stream.deadlineMs <= nowMs) stream.sink.onDeadline();
       else earliestMs = Math.min(earliestMs, stream.deadlineMs);
     }
@@ -321,7 +322,7 @@ export class Http2Receiver implements StreamOwner {
         return;
       }
     }
-    this.streams.set(streamId, stream);
+    this.streams.add(stream);
     this.#newest = stream;
     if (head.isEnd) this.#end(stream);
     const sink = this.#context.open(stream, head);

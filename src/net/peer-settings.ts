@@ -12,13 +12,14 @@ import {
 } from "./frames.ts";
 import type { Http2Sender } from "./http2-sender.ts";
 import type { Http2Stream } from "./http2-stream.ts";
+import type { StreamTable } from "./stream-table.ts";
 
 const SETTING_BYTES = 6;
 
 /** @throws ConnectionError for a value that the protocol does not allow */
 export function applySettings(
   sender: Http2Sender,
-  streams: ReadonlyMap<number, Http2Stream>,
+  streams: StreamTable<Http2Stream>,
   bytes: Uint8Array,
   start: number,
   end: number,
@@ -41,13 +42,13 @@ export function applySettings(
 
 function setInitialWindow(
   sender: Http2Sender,
-  streams: ReadonlyMap<number, Http2Stream>,
+  streams: StreamTable<Http2Stream>,
   value: number,
 ): void {
   if (value > WINDOW_BYTES_MAX) throw windowTooLarge();
   const change = value - sender.peerWindowBytes;
   sender.peerWindowBytes = value;
-  for (const stream of streams.values()) {
+  for (const stream of streams.all()) {
     if (!sender.addStreamWindow(stream, change)) throw windowTooLarge();
   }
 }
