@@ -50,6 +50,8 @@ export interface ReadRequest {
 /** Reads under confirmation; positions count all of them since the role began. */
 export interface ReadQueue {
   confirmed: number;
+  /** Up to here the last heartbeats have asked. */
+  asked: number;
   readonly waiting: ReadRequest[];
   readonly acknowledged: Map<bigint, number>;
 }
@@ -131,7 +133,7 @@ export class Core {
 }
 
 export function newReadQueue(): ReadQueue {
-  return { confirmed: 0, waiting: [], acknowledged: new Map() };
+  return { confirmed: 0, asked: 0, waiting: [], acknowledged: new Map() };
 }
 
 export function messageTo(to: bigint, type: MessageType): Message {

@@ -6,8 +6,15 @@
 //                answered      │ waiting              │ next request
 //
 // A heartbeat carries the position of the newest waiting request, 8 bytes little-endian; members
-// return it unchanged. What a quorum has returned confirms all requests up to there. Requests are
+// return it unchanged. One round at a time: what comes in while a quorum's answer is awaited shares
+// the next one (the heartbeats of the ticks repeat a round that was lost). What a quorum has returned confirms all requests up to there. Requests are
 // lost without a word when leadership is: who asked asks again.
+//
+// The question of a follower is such an answer itself. When it asked, at t, it followed this leader
+// or an earlier one, so it had voted in no later term; this leader has not to this day. If the two
+// are a quorum (two of three voters), nobody can have been elected in a later term before t, and
+// what was committed before t is in this leader's log, below its commit index. So its heartbeats
+// need not be asked. Reads that were asked of the leader itself gain nothing: they may be after t.
 
 import { type Message, MessageType } from "../wire/messages/raft.ts";
 import { type Core, messageTo, type ReadRequest } from "./core.ts";
@@ -44,8 +51,13 @@ export function isOnlyVoterAndLeader(core: Core): boolean {
 }
 
 function confirm(core: Core, request: ReadRequest): void {
-  if (isOnlyVoterAndLeader(core)) answer(core, request);
+  if (isOnlyVoterAndLeader(core) || isConfirmedByAsking(core, request)) answer(core, request);
   else enqueue(core, request);
+}
+
+/** A member that asks has voted for nobody later, and with it a quorum has not: see above. */
+function isConfirmedByAsking(core: Core, { from }: ReadRequest): boolean {
+  return from !== 0n && from !== core.id && core.tracker.isQuorum(core.id, from);
 }
 
 /** On the leader, when its commit index has moved. */
@@ -60,11 +72,11 @@ export function releasePendingReads(core: Core): void {
 }
 
 function enqueue(core: Core, request: ReadRequest): void {
-  const { waiting, acknowledged } = core.reads;
-  if (waiting.length >= WAITING_READS_MAX) return;
-  waiting.push(request);
-  acknowledged.set(core.id, issuedPosition(core));
-  core.heartbeatPending = true;
+  const reads = core.reads;
+  if (reads.waiting.length >= WAITING_READS_MAX) return;
+  reads.waiting.push(request);
+  reads.acknowledged.set(core.id, issuedPosition(core));
+  if (reads.asked <= reads.confirmed) core.heartbeatPending = true;
 }
 
 /** A member has answered a heartbeat that carried `context`. */
@@ -80,6 +92,7 @@ export function confirmReads(core: Core, from: bigint, context: Uint8Array): voi
   const confirmed = reads.waiting.splice(0, count);
   reads.confirmed += confirmed.length;
   for (const request of confirmed) answer(core, request);
+  if (reads.waiting.length > 0 && reads.asked <= reads.confirmed) core.heartbeatPending = true;
 }
 
 function answer(core: Core, request: ReadRequest): void {
@@ -106,7 +119,8 @@ function hasCommittedInTerm(core: Core): boolean {
 /** To all members, learners too; collected until the next Ready, so that reads share one. */
 export function flushHeartbeat(core: Core): void {
   core.heartbeatPending = false;
-  const context = core.reads.waiting.length > 0 ? positionBytes(issuedPosition(core)) : undefined;
+  core.reads.asked = issuedPosition(core);
+  const context = core.reads.waiting.length > 0 ? positionBytes(core.reads.asked) : undefined;
   for (const member of core.tracker.members) {
     if (member === core.tracker.self) continue;
     const message: Message = messageTo(member.id, MessageType.MsgHeartbeat);

@@ -109,6 +109,11 @@ export class Tracker {
     );
   }
 
+  /** These two alone decide. */
+  isQuorum(one: bigint, other: bigint): boolean {
+    return this.#ballot(({ id }) => id === one || id === other) === "won";
+  }
+
   isQuorumActive(): boolean {
     return this.#ballot(({ recentActive }) => recentActive) === "won";
   }
