@@ -6,9 +6,10 @@
 //                answered      │ waiting              │ next request
 //
 // A heartbeat carries the position of the newest waiting request, 8 bytes little-endian; members
-// return it unchanged. One round at a time: what comes in while a quorum's answer is awaited shares
-// the next one (the heartbeats of the ticks repeat a round that was lost). What a quorum has returned confirms all requests up to there. Requests are
-// lost without a word when leadership is: who asked asks again.
+// return it unchanged. What a quorum has returned confirms all requests up to there. One round at
+// a time: what comes in while an answer is awaited shares the next one (the heartbeats of the ticks
+// repeat a round that was lost). Requests are lost without a word when leadership is: who asked
+// asks again.
 //
 // The question of a follower is such an answer itself. When it asked, at t, it followed this leader
 // or an earlier one, so it had voted in no later term; this leader has not to this day. If the two
