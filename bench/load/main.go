@@ -65,12 +65,16 @@ func main() {
 		expire(connections, *total, *ttl, value)
 		return
 	}
+	var objects [][]object
+	if kind == "txn" {
+		objects = readObjects(connections[0])
+	}
 	var next, failed int64
 	start := time.Now()
 	deadline := start.Add(time.Duration(*seconds * float64(time.Second)))
 	latencies := make([][]float64, *clients)
 	work := func(worker int, c *clientv3.Client) {
-		revisions := map[string]int64{}
+		latencies[worker] = make([]float64, 0, 2**total / *clients)
 		for {
 			n := int(atomic.AddInt64(&next, 1) - 1)
 			if kind == "put" && time.Now().After(deadline) || kind != "put" && kind != "fill" && n >= *total || kind == "fill" && n*100 >= *keys**rounds {
@@ -80,17 +84,8 @@ func main() {
 			var err error
 			switch kind {
 			case "txn":
-				key := fmt.Sprintf("/registry/pods/%d/%06d", worker, n%(*keys / *clients + 1))
-				var r *clientv3.TxnResponse
-				r, err = c.Txn(context.Background()).
-					If(clientv3.Compare(clientv3.ModRevision(key), "=", revisions[key])).
-					Then(clientv3.OpPut(key, value)).
-					Else(clientv3.OpGet(key)).Commit()
-				if err == nil && r.Succeeded {
-					revisions[key] = r.Header.Revision
-				} else if err == nil && len(r.Responses[0].GetResponseRange().Kvs) > 0 {
-					revisions[key] = r.Responses[0].GetResponseRange().Kvs[0].ModRevision
-				}
+				own := objects[worker]
+				err = own[n%len(own)].update(c, value)
 			case "fill":
 				ops := make([]clientv3.Op, 0, 100)
 				for i := n * 100; i < n*100+100 && i < *keys**rounds; i++ {
@@ -122,6 +117,47 @@ func main() {
 	}
 	group.Wait()
 	report(time.Since(start).Seconds(), latencies, failed)
+}
+
+// An object as its only writer knows it.
+type object struct {
+	key      string
+	revision int64
+}
+
+// The objects of each worker, as they are now: that is read before the clock starts, so that every
+// transaction finds what it expects.
+func readObjects(c *clientv3.Client) [][]object {
+	const prefix = "/registry/pods/"
+	r, err := c.Get(context.Background(), prefix, clientv3.WithPrefix(), clientv3.WithKeysOnly())
+	fail(err)
+	revisions := map[string]int64{}
+	for _, kv := range r.Kvs {
+		revisions[string(kv.Key)] = kv.ModRevision
+	}
+	objects := make([][]object, *clients)
+	for worker := range objects {
+		for i := 0; i <= *keys / *clients; i++ {
+			key := fmt.Sprintf("%s%d/%06d", prefix, worker, i)
+			objects[worker] = append(objects[worker], object{key, revisions[key]})
+		}
+	}
+	return objects
+}
+
+func (o *object) update(c *clientv3.Client, value string) error {
+	r, err := c.Txn(context.Background()).
+		If(clientv3.Compare(clientv3.ModRevision(o.key), "=", o.revision)).
+		Then(clientv3.OpPut(o.key, value)).
+		Else(clientv3.OpGet(o.key)).Commit()
+	if err != nil {
+		return err
+	}
+	if !r.Succeeded {
+		return fmt.Errorf("%s has another writer", o.key)
+	}
+	o.revision = r.Header.Revision
+	return nil
 }
 
 // What came, as it came: the client must not be what is measured.
