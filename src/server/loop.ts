@@ -9,7 +9,9 @@
 // next one, and while that one is under way the first group is applied and answered.
 //
 // In a cluster what the others send while the disk writes need not wait for it: a quorum's word for
-// the group before, requests that are passed on. That goes on early (`Raft.early`).
+// the group before, requests that are passed on. That goes on early (`Raft.early`). But a leader
+// whose disk stands still for an election timeout falls silent: it can acknowledge nothing, and
+// the others elect a leader who can.
 //
 // Two rules, asserted: a follower's messages leave only after its entries are durable; an entry is
 // applied only if it is durable here (etcd #14370: an acknowledged write was lost because of it).
@@ -45,6 +47,7 @@ export class Loop {
   readonly #raft: Raft;
   readonly #wal: Wal;
   readonly #hooks: LoopHooks;
+  readonly #electionMs: number;
   #current: Ready | undefined;
   /** Of `#current.committed`: how many have been applied. */
   #appliedCount = 0;
@@ -55,6 +58,8 @@ export class Loop {
   #isAlone = false;
   #written = true;
   #isBeginning = false;
+  /** When the write under way began. */
+  #writeBeganMs = 0;
   #scheduled = false;
   #stopped = false;
   #whenIdle: (() => void) | undefined;
@@ -64,12 +69,14 @@ export class Loop {
     raft: Raft;
     wal: Wal;
     hooks: LoopHooks;
+    options: { readonly electionMs: number };
     durableIndex: number;
   }) {
     this.#clock = parts.clock;
     this.#raft = parts.raft;
     this.#wal = parts.wal;
     this.#hooks = parts.hooks;
+    this.#electionMs = parts.options.electionMs;
     this.#durableIndex = parts.durableIndex;
   }
 
@@ -102,7 +109,7 @@ export class Loop {
 
   /** While the disk writes: what is agreed and durable by now is applied, answers leave. */
   #goOnEarly(ready: Ready): void {
-    if (ready.snapshot !== undefined) return;
+    if (ready.snapshot !== undefined || this.#isStuckLeader) return;
     const isInOrder = this.#appliedCount === ready.committed.length;
     const canApply = isInOrder && this.#hooks.canApplyEarly;
     const early = this.#raft.early(canApply ? this.#durableIndex : 0);
@@ -112,6 +119,11 @@ export class Loop {
     if (messages.length > 0) this.#hooks.send(early);
     for (let at = 0; at < committed.length; at++) this.#hooks.apply(committed[at]!);
     if (committed.length > 0) this.#hooks.applied();
+  }
+
+  get #isStuckLeader(): boolean {
+    const tookMs = this.#clock.monotonicMs() - this.#writeBeganMs;
+    return tookMs > this.#electionMs && this.#raft.isLeader;
   }
 
   /** Takes Readies until one has to wait for the disk. */
@@ -138,6 +150,7 @@ export class Loop {
       if (ready.entries.length > 0 || ready.hardState !== undefined) {
         this.#written = false;
         this.#isBeginning = true;
+        this.#writeBeganMs = this.#clock.monotonicMs();
         this.#wal.append(ready.entries, ready.hardState, ready.mustSync, this.#onWritten);
         this.#isBeginning = false;
       }

@@ -46,6 +46,30 @@ test("any one may crash, and comes back", () => {
   }
 });
 
+test("a leader whose disk stands still is followed by another one", () => {
+  for (const seed of SEEDS) {
+    const cluster = new SmallCluster(seed, 3);
+    cluster.startAll();
+    assert.ok(cluster.awaitReady());
+    const stuck = cluster.leader!;
+    const { disk } = cluster.world.machine(BigInt(cluster.numberOf(stuck)));
+    const { syncMs } = disk;
+    disk.syncMs = [60_000, 60_001];
+    cluster.put(stuck, "k", "of the old");
+    const rest = cluster.running.filter((member) => member !== stuck);
+    const leads = (): boolean => rest.some((member) => member.raftStatus().role === "leader");
+    const sinceMs = cluster.world.schedule.nowMs;
+    assert.ok(cluster.until(leads), `seed ${seed}: the others have a leader`);
+    assert.ok(cluster.world.schedule.nowMs - sinceMs < 5000);
+    cluster.put(rest[0]!, "k", "of the new");
+    assert.ok(cluster.until(() => cluster.read(rest[1]!, "k") === "of the new"));
+    disk.syncMs = syncMs;
+    cluster.world.runFor(61_000);
+    assert.ok(cluster.awaitEqual(), `seed ${seed}: all have applied the same`);
+    assert.equal(cluster.read(stuck, "k"), "of the new");
+  }
+});
+
 /** Small limits: followers that were away need the whole database. */
 const SHORT_LOG = { snapshotCount: 50, snapshotCatchupEntries: 10, backendBatchIntervalMs: 20 };
 
