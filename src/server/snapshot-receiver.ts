@@ -4,6 +4,9 @@
 // the transfer; the leader tries again.
 //
 //   write … write ─► tmp-<index>.snap.db ─► sync ─► <index>.snap.db ─► directory synced ─► raft
+//
+// It is synced as it comes, a few megabytes at a time: a gigabyte at once would keep the disk from
+// everybody else who writes to it.
 
 import { assert } from "../base/assert.ts";
 import type { Logger } from "../base/log.ts";
@@ -13,6 +16,9 @@ import type { DataDir } from "../storage/data-dir.ts";
 import { appliedIndexOf } from "../storage/store-contents.ts";
 import type { Message } from "../wire/messages/raft.ts";
 import type { ServerMetrics } from "./server-metrics.ts";
+
+/** Tens of milliseconds of a disk. The next piece is asked for when they are durable. */
+const SYNC_EVERY_BYTES = 4 * 1024 * 1024;
 
 export interface SnapshotReceiverParts {
   readonly clock: Clock;
@@ -77,6 +83,7 @@ class FileSink implements SnapshotSink {
   readonly #file: File;
   readonly #beganMs: number;
   #sizeBytes = 0;
+  #syncedBytes = 0;
   #isWriting = false;
   #isOver = false;
 
@@ -105,12 +112,18 @@ class FileSink implements SnapshotSink {
       return;
     }
     this.#isWriting = true;
-    this.#file.write(bytes, this.#sizeBytes, (error) => {
+    const written = (error: Error | null): void => {
       this.#isWriting = false;
       if (this.#isOver) this.#discard();
       else if (error !== null) this.abort(error);
-      else this.#sizeBytes += bytes.length;
       done(error);
+    };
+    this.#file.write(bytes, this.#sizeBytes, (error) => {
+      if (error === null) this.#sizeBytes += bytes.length;
+      if (error === null && this.#sizeBytes - this.#syncedBytes >= SYNC_EVERY_BYTES) {
+        this.#syncedBytes = this.#sizeBytes;
+        this.#file.sync(written);
+      } else written(error);
     });
   }
 
