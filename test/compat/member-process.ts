@@ -18,10 +18,19 @@ export interface Ports {
 }
 
 export async function freePorts(): Promise<Ports> {
-  const [client, peer] = [await listenAnywhere(), await listenAnywhere()];
-  const ports = { client: portOf(client), peer: portOf(peer) };
-  for (const server of [client, peer]) await new Promise((resolve) => server.close(resolve));
-  return ports;
+  return { client: await freePort(), peer: await freePort() };
+}
+
+/** The system gives a port again as soon as it is free, also before who it is for listens there. */
+const given = new Set<number>();
+
+async function freePort(): Promise<number> {
+  const server = await listenAnywhere();
+  const port = portOf(server);
+  await new Promise((resolve) => server.close(resolve));
+  if (given.has(port)) return freePort();
+  given.add(port);
+  return port;
 }
 
 export async function listenAnywhere(): Promise<Server> {

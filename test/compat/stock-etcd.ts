@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
+import { freePorts, type Ports } from "./member-process.ts";
 import { stockBinaries } from "./stock-binaries.ts";
 
 export interface StockPrograms {
@@ -29,15 +29,14 @@ export class StockEtcd {
 
   /** On ports that are free, with data below `root`. */
   static async make(programs: StockPrograms, root: string): Promise<StockEtcd> {
-    const ports: [number, number] = [await freePort(), await freePort()];
-    return new StockEtcd(programs, mkdtempSync(join(root, "data-")), ports);
+    return new StockEtcd(programs, mkdtempSync(join(root, "data-")), await freePorts());
   }
 
-  private constructor(programs: StockPrograms, dataDir: string, ports: [number, number]) {
+  private constructor(programs: StockPrograms, dataDir: string, ports: Ports) {
     this.#programs = programs;
     this.dataDir = dataDir;
-    this.clientUrl = `http://127.0.0.1:${ports[0]}`;
-    this.peerUrl = `http://127.0.0.1:${ports[1]}`;
+    this.clientUrl = `http://127.0.0.1:${ports.client}`;
+    this.peerUrl = `http://127.0.0.1:${ports.peer}`;
   }
 
   get walDirectory(): string {
@@ -78,12 +77,4 @@ export class StockEtcd {
     assert.equal(result.status, 0, result.stderr);
     return result.stdout;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
