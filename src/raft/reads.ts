@@ -52,13 +52,9 @@ export function isOnlyVoterAndLeader(core: Core): boolean {
 }
 
 function confirm(core: Core, request: ReadRequest): void {
-  if (isOnlyVoterAndLeader(core) || isConfirmedByAsking(core, request)) answer(core, request);
+  // Who asks has voted for nobody later, as this leader: see above. One voter is enough of itself.
+  if (core.tracker.isQuorum(core.id, request.from)) answer(core, request);
   else enqueue(core, request);
-}
-
-/** A member that asks has voted for nobody later, and with it a quorum has not: see above. */
-function isConfirmedByAsking(core: Core, { from }: ReadRequest): boolean {
-  return from !== 0n && from !== core.id && core.tracker.isQuorum(core.id, from);
 }
 
 /** On the leader, when its commit index has moved. */
@@ -77,7 +73,13 @@ function enqueue(core: Core, request: ReadRequest): void {
   if (reads.waiting.length >= WAITING_READS_MAX) return;
   reads.waiting.push(request);
   reads.acknowledged.set(core.id, issuedPosition(core));
-  if (reads.asked <= reads.confirmed) core.heartbeatPending = true;
+  startRound(core);
+}
+
+/** Unless one is under way, or nobody waits. */
+function startRound(core: Core): void {
+  const { waiting, asked, confirmed } = core.reads;
+  if (waiting.length > 0 && asked <= confirmed) core.heartbeatPending = true;
 }
 
 /** A member has answered a heartbeat that carried `context`. */
@@ -93,7 +95,7 @@ export function confirmReads(core: Core, from: bigint, context: Uint8Array): voi
   const confirmed = reads.waiting.splice(0, count);
   reads.confirmed += confirmed.length;
   for (const request of confirmed) answer(core, request);
-  if (reads.waiting.length > 0 && reads.asked <= reads.confirmed) core.heartbeatPending = true;
+  startRound(core);
 }
 
 function answer(core: Core, request: ReadRequest): void {
