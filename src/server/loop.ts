@@ -58,8 +58,6 @@ export class Loop {
   #isAlone = false;
   #written = true;
   #isBeginning = false;
-  /** When the write under way began. */
-  #writeBeganMs = 0;
   #scheduled = false;
   #stopped = false;
   #whenIdle: (() => void) | undefined;
@@ -122,8 +120,8 @@ export class Loop {
   }
 
   get #isStuckLeader(): boolean {
-    const tookMs = this.#clock.monotonicMs() - this.#writeBeganMs;
-    return tookMs > this.#electionMs && this.#raft.isLeader;
+    if (!this.#raft.isLeader) return false;
+    return this.#clock.monotonicMs() - this.#wal.writeBeganMs > this.#electionMs;
   }
 
   /** Takes Readies until one has to wait for the disk. */
@@ -150,7 +148,6 @@ export class Loop {
       if (ready.entries.length > 0 || ready.hardState !== undefined) {
         this.#written = false;
         this.#isBeginning = true;
-        this.#writeBeganMs = this.#clock.monotonicMs();
         this.#wal.append(ready.entries, ready.hardState, ready.mustSync, this.#onWritten);
         this.#isBeginning = false;
       }

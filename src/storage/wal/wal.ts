@@ -182,6 +182,11 @@ export class Wal {
     this.#file = this.#openTail(tail);
   }
 
+  /** When the write under way began, or the last one. */
+  get writeBeganMs(): number {
+    return this.#writeBeganMs;
+  }
+
   /** Index of the last entry or snapshot that was given to the log. */
   get lastIndex(): number {
     return this.#lastIndex;
