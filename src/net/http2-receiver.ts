@@ -129,6 +129,7 @@ export class Http2Receiver implements StreamOwner {
     let earliestMs = Number.POSITIVE_INFINITY;
     this.#earliestDeadlineMs = earliestMs;
     for (const stream of this.streams.all()) {
+      if (stream.isClosed) continue;
       if (stream.deadlineMs <= nowMs) stream.sink.onDeadline();
       else earliestMs = Math.min(earliestMs, stream.deadlineMs);
     }

@@ -55,7 +55,7 @@ export class StreamTable<Stream extends { readonly id: number }> {
     this.#size--;
   }
 
-  /** A copy: streams may end meanwhile. */
+  /** A copy: the table may change meanwhile, and some of these be closed. */
   all(): Stream[] {
     return this.#slots.filter((stream) => stream !== null);
   }
