@@ -5,7 +5,7 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Client } from "../../src/client/client.ts";
 import { memberIdOf } from "../../src/server/identity.ts";
-import { BARE_ENVIRONMENT, listenAnywhere, portOf } from "../compat/member-process.ts";
+import { BARE_ENVIRONMENT, freePort } from "../compat/member-process.ts";
 import { PeerProxy } from "./peer-proxy.ts";
 
 const TOKEN = "cables";
@@ -28,9 +28,7 @@ export class ProcessCluster {
 
   /** `programs`: one etcd for each member. Members are not started yet. */
   static async make(directory: string, programs: readonly string[]): Promise<ProcessCluster> {
-    const servers = await Promise.all(programs.flatMap(() => [0, 0, 0]).map(listenAnywhere));
-    const ports = servers.map(portOf);
-    for (const server of servers) await new Promise((resolve) => server.close(resolve));
+    const ports = await Promise.all(programs.flatMap(() => [0, 0, 0]).map(freePort));
     const places = programs.map((program, at): MemberPlace => {
       const [clientPort, peerPort, proxyPort] = ports.slice(3 * at);
       const name = `m${at + 1}`;

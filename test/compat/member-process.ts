@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
-import { type AddressInfo, createServer, type Server } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { Client } from "../../src/client/client.ts";
 import { findRoot } from "../tidy/source-file.ts";
@@ -24,23 +24,14 @@ export async function freePorts(): Promise<Ports> {
 /** The system gives a port again as soon as it is free, also before who it is for listens there. */
 const given = new Set<number>();
 
-async function freePort(): Promise<number> {
-  const server = await listenAnywhere();
-  const port = portOf(server);
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
   await new Promise((resolve) => server.close(resolve));
   if (given.has(port)) return freePort();
   given.add(port);
   return port;
-}
-
-export async function listenAnywhere(): Promise<Server> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return server;
-}
-
-export function portOf(server: Server): number {
-  return (server.address() as AddressInfo).port;
 }
 
 /** Nothing of this process but where programs are. */
