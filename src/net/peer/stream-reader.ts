@@ -93,7 +93,8 @@ export class StreamReader {
     }
     // An orderly end says nothing of the peer: it gave the stream up for another one.
     if (!failure.isOrderly) status.deactivate(streamNames[kind], wasUp ? "read" : "dial", error);
-    if (picker.isRefusedEverywhere(failure.url, failure.isRefused)) context.self.refused(peerId);
+    picker.ended(failure.url, failure.isRefused);
+    if (failure.isRefused && picker.isRefusedEverywhere) context.self.refused(peerId);
     this.#redialLater();
   }
 

@@ -25,10 +25,14 @@ export class UrlPicker {
     if (url === this.#urls[this.#picked]) this.#picked = (this.#picked + 1) % this.#urls.length;
   }
 
-  /** Told how an attempt at `url` ended; true if by now nobody listens at any of the URLs. */
-  isRefusedEverywhere(url: string, isRefused: boolean): boolean {
+  /** How an attempt at `url` ended. */
+  ended(url: string, isRefused: boolean): void {
     if (isRefused) this.#refused.add(url);
     else this.#refused.clear();
-    return this.#urls.every((each) => this.#refused.has(each));
+  }
+
+  /** Nobody listens at any of the URLs. */
+  get isRefusedEverywhere(): boolean {
+    return this.#urls.every((url) => this.#refused.has(url));
   }
 }

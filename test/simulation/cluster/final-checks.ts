@@ -4,6 +4,7 @@
 import { deepStrictEqual } from "node:assert";
 import { encodePutRequest, encodeRangeRequest } from "../../../src/wire/messages/rpc-kv.ts";
 import type { SimCluster } from "./cluster.ts";
+import { SLOWEST_WRITE_MS } from "./nemesis.ts";
 import { SimClient } from "./sim-client.ts";
 import type { SimNode } from "./sim-node.ts";
 import { require, Violation } from "./violation.ts";
@@ -12,8 +13,8 @@ import type { Workload } from "./workload.ts";
 /** Elections, requests that wait, snapshots for those who are far behind. */
 const RECOVERY_LIMIT_MS = 120_000;
 const RETRY_MS = 500;
-/** Longer than a slow disk of the faults takes. */
-const SLOWEST_WRITE_MS = 3000;
+/** A disk of ordinary pace has failed by then, if it is to fail. */
+const SICK_MS = 3000;
 const bytes = (text: string): Uint8Array => Buffer.from(text, "latin1");
 
 /** Some minority may be dead for good then, unless `mayLose` is false. */
@@ -32,7 +33,7 @@ export function recover(cluster: SimCluster, mayLose = true): void {
     machine.disk.syncMs = plan.syncMs;
   }
   // A write of before may still fail, and end its member.
-  cluster.runFor(SLOWEST_WRITE_MS);
+  cluster.runFor(plan.faults.has("slowDisk") ? SLOWEST_WRITE_MS : SICK_MS);
   for (const node of cluster.nodes) if (!node.isLost && !node.isUp) cluster.start(node);
   cluster.trace.add(`recovery of ${cluster.upNodes.map(({ number }) => `m${number}`)}`);
   awaitRemoved(cluster);

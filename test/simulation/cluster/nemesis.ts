@@ -18,6 +18,10 @@ const CUT_MS: readonly (readonly [number, number])[] = [
   [500, 4000],
   [4000, 12_000],
 ];
+/** A slow disk takes up to one of these; the last is one that hangs, longer than any election. */
+const SLOW_SYNC_MS: readonly number[] = [100, 400, 1500, 15_000];
+/** Longer than a write or a sync takes that began while its disk was slow. */
+export const SLOWEST_WRITE_MS = 16_000;
 /** A disk that fails does so at one of its next calls. */
 const CALLS_UNTIL_FAULT = 40;
 const RETRY_START_MS = 500;
@@ -128,7 +132,7 @@ export class Nemesis {
 
   #slowDown(node: SimNode): void {
     const { disk } = node.machine;
-    disk.syncMs = [20, this.#random.pick([100, 400, 1500])];
+    disk.syncMs = [20, this.#random.pick(SLOW_SYNC_MS)];
     this.#later(this.#random.between(100, 5000), () => {
       disk.syncMs = this.#cluster.plan.syncMs;
     });
