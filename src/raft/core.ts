@@ -100,6 +100,8 @@ export class Core {
   selfVotes: Message[] = [];
   /** Members may have to be told of new entries or a new commit index. */
   appendsPending = false;
+  /** See replication.ts: a commit index alone may wait for entries to travel with. */
+  holdsCommits = false;
   heartbeatPending = false;
   /** As last handed out. */
   softState: SoftState;

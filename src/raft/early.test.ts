@@ -103,6 +103,39 @@ test("a quorum's word for the group before is heard, told and applied", () => {
   );
 });
 
+test("under load only those are told a commit index alone where somebody waits for it", () => {
+  const raft = newLeader();
+  raft.holdsCommits = true;
+  writingTwo(raft);
+  const entries = [{ type: EntryType.Normal, term: 0, index: 0, data: Uint8Array.of(4) }];
+  raft.step(message({ type: MessageType.MsgProp, from: 3n, to: 1n, entries }));
+  acknowledge(raft, 2n, 2);
+  const { committed, messages } = raft.early(2)!;
+  assert.equal(committed.length, 1);
+  assert.ok(messages.every(({ commit }) => commit === 2));
+  assert.deepEqual(
+    messages.map(({ to, entries: { length } }) => [to, length]),
+    [
+      [2n, 1],
+      [3n, 1],
+    ],
+    "what was forwarded travels with the index",
+  );
+  acknowledge(raft, 2n, 3);
+  acknowledge(raft, 3n, 3);
+  assert.deepEqual(
+    raft.early(2)!.messages.map(({ to, commit }) => [to, commit]),
+    [[3n, 3]],
+  );
+  assert.ok(raft.owesCommits);
+  raft.tellCommits();
+  assert.deepEqual(
+    raft.early(2)!.messages.map(({ to, commit }) => [to, commit]),
+    [[2n, 3]],
+  );
+  assert.ok(!raft.owesCommits);
+});
+
 test("what is not durable here is not handed out, whoever has it", () => {
   const raft = newLeader();
   writingTwo(raft);

@@ -16,7 +16,7 @@ import {
   type Ready,
   type SoftState,
 } from "./ready.ts";
-import { flushAppends } from "./replication.ts";
+import { flushAppends, hasCommitToTell } from "./replication.ts";
 import { step } from "./step.ts";
 
 /** A Ready that the server works on, and what its end will tell the core. */
@@ -114,7 +114,7 @@ export function takeEarly(
 ): Early | undefined {
   const isLeader = outstanding.isLeader && core.role === "leader" && core.term === outstanding.term;
   if (isLeader && core.heartbeatPending) flushHeartbeat(core);
-  if (isLeader && core.appendsPending && hasCommitToTell(core)) flushAppends(core);
+  if (isLeader && core.appendsPending && isAnyToBeTold(core)) flushAppends(core);
   const committed = takeCommittedEarly(core, durableIndex);
   const { readStates } = core;
   core.readStates = [];
@@ -123,11 +123,8 @@ export function takeEarly(
   return { readStates, messages, committed };
 }
 
-function hasCommitToTell(core: Core): boolean {
-  const { commit } = core.log;
-  for (const member of core.tracker.members) {
-    if (member !== core.tracker.self && member.canBumpCommit(commit)) return true;
-  }
+function isAnyToBeTold(core: Core): boolean {
+  for (const member of core.tracker.members) if (hasCommitToTell(core, member)) return true;
   return false;
 }
 

@@ -36,6 +36,8 @@ export class Progress {
   paused = false;
   /** The highest commit index that was sent; lower again if that may have been lost. */
   sentCommit = 0;
+  /** Somebody at the member waits for entries up to here to be committed. */
+  awaited = 0;
   isLearner: boolean;
 
   constructor(id: bigint, next: number, inflights: Inflights, isLearner: boolean) {
@@ -51,6 +53,7 @@ export class Progress {
     this.next = next;
     this.recentActive = false;
     this.sentCommit = 0;
+    this.awaited = 0;
     this.#enter("probe");
   }
 
@@ -87,6 +90,15 @@ export class Progress {
   /** The member would learn of a commit index that no message has told it yet. */
   canBumpCommit(commit: number): boolean {
     return commit > this.sentCommit && this.sentCommit < this.next - 1;
+  }
+
+  /** Somebody there waits for just that. */
+  get isAwaiting(): boolean {
+    return this.awaited > this.sentCommit;
+  }
+
+  await(index: number): void {
+    if (index > this.awaited) this.awaited = index;
   }
 
   /** A MsgApp with `count` entries has been queued. */

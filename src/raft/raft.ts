@@ -37,6 +37,7 @@ import { applyConfChange } from "./membership.ts";
 import type { ProgressState } from "./progress.ts";
 import { type ProposeResult, propose } from "./proposals.ts";
 import { contextEntry, isOnlyVoterAndLeader, requestRead } from "./reads.ts";
+import { owesCommits } from "./replication.ts";
 import {
   type ConfState,
   type Early,
@@ -235,6 +236,23 @@ export class Raft {
   /** Entries up to `index`, which a snapshot covers, are forgotten. False if they were. */
   compact(index: number): boolean {
     return this.#core.log.compact(index);
+  }
+
+  /** True while more entries are due at once: commit indexes that nobody awaits travel with them. */
+  set holdsCommits(value: boolean) {
+    this.#core.holdsCommits = value;
+  }
+
+  /** This member leads, and some member has not been told the commit index. */
+  get owesCommits(): boolean {
+    return this.#core.role === "leader" && owesCommits(this.#core);
+  }
+
+  /** Entries to travel with did not come: every member is told with the next messages. */
+  tellCommits(): void {
+    const core = this.#core;
+    for (const member of core.tracker.members) member.await(core.log.commit);
+    core.appendsPending ||= core.role === "leader";
   }
 
   hasReady(): boolean {

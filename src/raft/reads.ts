@@ -104,6 +104,12 @@ function answer(core: Core, request: ReadRequest): void {
     core.readStates.push({ index, context });
     return;
   }
+  // Who asked has to wait until its member has applied that.
+  const asker = core.tracker.get(from);
+  if (asker !== undefined && index > asker.sentCommit) {
+    asker.await(index);
+    core.appendsPending = true;
+  }
   const message = messageTo(from, MessageType.MsgReadIndexResp);
   message.index = index;
   message.entries = [contextEntry(context)];

@@ -3,6 +3,10 @@
 // travel in one message per member. (etcd-io/raft makes a message per proposal.)
 //
 // Which entries a member is sent, and how many messages may be under way, is told by its Progress.
+//
+// A commit index without entries costs a member a turn, and the leader one for the answer. When the
+// server says that more entries are due at once (`holdsCommits`), members where nobody waits for the
+// index are told it together with those; the server sees to it that this is soon (`tellCommits`).
 
 import { assert } from "../base/assert.ts";
 import { MessageType } from "../wire/messages/raft.ts";
@@ -16,10 +20,28 @@ export function flushAppends(core: Core): void {
   core.appendsPending = false;
   for (const member of core.tracker.members) {
     if (member === core.tracker.self) continue;
-    let evenEmpty = member.canBumpCommit(core.log.commit);
+    let evenEmpty = hasCommitToTell(core, member);
     // As many messages as there are entries for and the window allows.
     while (sendAppend(core, member, evenEmpty)) evenEmpty = false;
   }
+}
+
+/** The member should hear of a new commit index even if there are no entries to send. */
+export function hasCommitToTell(core: Core, member: Progress): boolean {
+  const { commit } = core.log;
+  if (member === core.tracker.self || !member.canBumpCommit(commit)) return false;
+  if (!core.holdsCommits || member.isAwaiting) return true;
+  // A member that is removed is not sent anything afterwards: it should learn of it now.
+  return core.pendingConfIndex > member.sentCommit && core.pendingConfIndex <= commit;
+}
+
+/** Some member has not been told the commit index. */
+export function owesCommits(core: Core): boolean {
+  const { commit } = core.log;
+  for (const member of core.tracker.members) {
+    if (member !== core.tracker.self && member.canBumpCommit(commit)) return true;
+  }
+  return false;
 }
 
 /** At most one message; one without entries only if `evenEmpty`. False if nothing was sent. */

@@ -22,6 +22,7 @@ import type { Raft } from "../raft/raft.ts";
 import { type Entry, EntryType, type HardState, type Ready } from "../raft/ready.ts";
 import type { Wal } from "../storage/wal/wal.ts";
 import type { Snapshot } from "../wire/messages/raft.ts";
+import { CommitHold } from "./commit-hold.ts";
 
 /** What the loop drives; `Member` implements it. */
 export interface LoopHooks {
@@ -48,6 +49,7 @@ export class Loop {
   readonly #wal: Wal;
   readonly #hooks: LoopHooks;
   readonly #electionMs: number;
+  readonly #hold: CommitHold;
   #current: Ready | undefined;
   /** Of `#current.committed`: how many have been applied. */
   #appliedCount = 0;
@@ -76,6 +78,7 @@ export class Loop {
     this.#hooks = parts.hooks;
     this.#electionMs = parts.options.electionMs;
     this.#durableIndex = parts.durableIndex;
+    this.#hold = new CommitHold({ ...parts, wake: this.wake });
   }
 
   /** There may be work: a tick, a message or a proposal came in. */
@@ -110,7 +113,9 @@ export class Loop {
     if (ready.snapshot !== undefined || this.#isStuckLeader) return;
     const isInOrder = this.#appliedCount === ready.committed.length;
     const canApply = isInOrder && this.#hooks.canApplyEarly;
+    this.#hold.begin();
     const early = this.#raft.early(canApply ? this.#durableIndex : 0);
+    if (this.#isLeader) this.#hold.taken(false);
     if (early === undefined) return;
     const { readStates, messages, committed } = early;
     if (readStates.length > 0) this.#hooks.news({ softState: undefined, readStates });
@@ -128,12 +133,14 @@ export class Loop {
   #begin(): void {
     this.#hooks.begin();
     while (this.#raft.hasReady() && !this.#stopped) {
+      this.#hold.begin();
       const ready = this.#raft.ready();
       this.#current = ready;
       // Once: the role may change while the disk writes, and then nobody or both would send.
       this.#isLeader = this.#raft.isLeader;
       this.#isAlone = this.#raft.isOnlyVoterAndLeader;
       this.#appliedCount = 0;
+      if (this.#isLeader) this.#hold.taken(ready.entries.length > 0);
       if (ready.hardState !== undefined) this.#handedCommit = ready.hardState.commit;
       if (ready.softState !== undefined || ready.readStates.length > 0) this.#hooks.news(ready);
       if (ready.messages.length > 0 && this.#isLeader) this.#hooks.send(ready);

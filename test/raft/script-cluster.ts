@@ -12,6 +12,7 @@
 //   cut 1 2 | isolate 1 | heal              messages between them are lost
 //   step 1 App from=2 term=2 …              a message out of the blue
 //   snapshot 1 | compact 1 index | report 1 2 unreachable|refused|arrived|failed
+//   hold 1 on|off | tell 1                  commit indexes may wait for entries; not any longer
 //   restart 1 | random 1 ticks | status 1 | log 1 | state 1
 
 import type { Fields, Logger } from "../../src/base/log.ts";
@@ -144,6 +145,10 @@ export class ScriptCluster {
       }
     },
     heal: () => this.#cuts.clear(),
+    hold: (command) => {
+      this.#of(command).raft.holdsCommits = command.args[1] === "on";
+    },
+    tell: (command) => this.#of(command).raft.tellCommits(),
     step: (command) => this.#of(command).raft.step(messageOf(command)),
     snapshot: (command) => {
       const member = this.#of(command);

@@ -70,6 +70,37 @@ test("a leader whose disk stands still is followed by another one", () => {
   }
 });
 
+test("followers hear of a commit at once, under load a few milliseconds later", () => {
+  for (const seed of SEEDS) {
+    const cluster = new SmallCluster(seed, 3);
+    cluster.startAll();
+    assert.ok(cluster.awaitReady());
+    const leader = cluster.leader!;
+    const follower = cluster.running.find((member) => member !== leader)!;
+    const { schedule } = cluster.world;
+    const put = (): number => {
+      const index = leader.appliedIndex + 1;
+      cluster.put(leader, "k", "v");
+      assert.ok(cluster.until(() => leader.appliedIndex === index));
+      return schedule.nowMs;
+    };
+    const lagMs = (sinceMs: number): number => {
+      assert.ok(cluster.until(() => follower.appliedIndex === leader.appliedIndex));
+      return schedule.nowMs - sinceMs;
+    };
+    // Heartbeats would tell it too, within a hundred milliseconds.
+    for (let round = 0; round < 5; round++) {
+      cluster.world.runFor(50);
+      const aloneMs = lagMs(put());
+      assert.ok(aloneMs < 3, `seed ${seed}: ${aloneMs} ms after a put alone`);
+      put();
+      put();
+      const loadedMs = lagMs(put());
+      assert.ok(loadedMs < 12, `seed ${seed}: ${loadedMs} ms after the last of several`);
+    }
+  }
+});
+
 /** Small limits: followers that were away need the whole database. */
 const SHORT_LOG = { snapshotCount: 50, snapshotCatchupEntries: 10, backendBatchIntervalMs: 20 };
 
