@@ -48,6 +48,8 @@ export class SnapshotSender {
   readonly #beganMs: number;
   #request: ClientRequest | null = null;
   #positionBytes = 0;
+  /** Of one piece after the other: the next is read when the connection has taken the last. */
+  readonly #piece = Buffer.allocUnsafeSlow(PIECE_BYTES);
   #loggedMs: number;
   #isOver = false;
 
@@ -121,7 +123,7 @@ export class SnapshotSender {
       this.#request!.end();
       return;
     }
-    const piece = Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, leftBytes));
+    const piece = this.#piece.subarray(0, leftBytes);
     let count: number;
     try {
       count = this.#database.read(this.#positionBytes, piece);
