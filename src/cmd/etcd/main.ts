@@ -1,6 +1,7 @@
 // The program `etcd`: configuration, start, signals.
 
 import { faultText } from "./fault-text.ts";
+import { keepHeapGrowth } from "./heap-growth.ts";
 import { Exit, loadConfig, processSurroundings } from "./load-config.ts";
 
 /** By default Node would end without a word to the parent about why. */
@@ -12,6 +13,7 @@ try {
   process.on("uncaughtException", (error) => {
     log.fatal("the member cannot go on", { error: error.message, stacktrace: error.stack });
   });
+  keepHeapGrowth();
   try {
     // Only now: --version, --help and wrong flags need none of it.
     const { start } = await import("./start.ts");
