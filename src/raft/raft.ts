@@ -37,7 +37,6 @@ import { applyConfChange } from "./membership.ts";
 import type { ProgressState } from "./progress.ts";
 import { type ProposeResult, propose } from "./proposals.ts";
 import { contextEntry, isOnlyVoterAndLeader, requestRead } from "./reads.ts";
-import { owesCommits } from "./replication.ts";
 import {
   type ConfState,
   type Early,
@@ -47,6 +46,7 @@ import {
   type Ready,
   type Role,
 } from "./ready.ts";
+import { owesCommits } from "./replication.ts";
 import { becomeFollower } from "./roles.ts";
 import { forward, step } from "./step.ts";
 import { Tracker } from "./tracker.ts";
