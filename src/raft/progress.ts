@@ -97,7 +97,7 @@ export class Progress {
     return this.awaited > this.sentCommit;
   }
 
-  await(index: number): void {
+  tellSoon(index: number): void {
     if (index > this.awaited) this.awaited = index;
   }
 

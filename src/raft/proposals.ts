@@ -36,7 +36,7 @@ export function handleProposal(core: Core, message: Message): ProposeResult {
   const bytes = payloadBytes(message.entries);
   if (!takesProposals(core) || !hasRoomFor(core, bytes)) return "dropped";
   for (const entry of message.entries) appendGated(core, entry.type, entry.data);
-  core.tracker.get(message.from)?.await(core.log.last);
+  core.tracker.get(message.from)?.tellSoon(core.log.last);
   return "ok";
 }
 

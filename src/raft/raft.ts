@@ -238,7 +238,7 @@ export class Raft {
     return this.#core.log.compact(index);
   }
 
-  /** True while more entries are due at once: commit indexes that nobody awaits travel with them. */
+  /** While more entries are due at once: commit indexes that nobody awaits travel with them. */
   set holdsCommits(value: boolean) {
     this.#core.holdsCommits = value;
   }
@@ -251,7 +251,7 @@ export class Raft {
   /** Entries to travel with did not come: every member is told with the next messages. */
   tellCommits(): void {
     const core = this.#core;
-    for (const member of core.tracker.members) member.await(core.log.commit);
+    for (const member of core.tracker.members) member.tellSoon(core.log.commit);
     core.appendsPending ||= core.role === "leader";
   }
 

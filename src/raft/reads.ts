@@ -107,7 +107,7 @@ function answer(core: Core, request: ReadRequest): void {
   // Who asked has to wait until its member has applied that.
   const asker = core.tracker.get(from);
   if (asker !== undefined && index > asker.sentCommit) {
-    asker.await(index);
+    asker.tellSoon(index);
     core.appendsPending = true;
   }
   const message = messageTo(from, MessageType.MsgReadIndexResp);

@@ -5,8 +5,9 @@
 // Which entries a member is sent, and how many messages may be under way, is told by its Progress.
 //
 // A commit index without entries costs a member a turn, and the leader one for the answer. When the
-// server says that more entries are due at once (`holdsCommits`), members where nobody waits for the
-// index are told it together with those; the server sees to it that this is soon (`tellCommits`).
+// server says that more entries are due at once (`holdsCommits`), members where nobody waits for
+// the index are told it together with those; the server sees to it that this is soon
+// (`tellCommits`).
 
 import { assert } from "../base/assert.ts";
 import { MessageType } from "../wire/messages/raft.ts";
