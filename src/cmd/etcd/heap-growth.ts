@@ -1,6 +1,6 @@
 // How much garbage may come before V8 looks for it in all of its memory. By itself V8 does so when
-// a few megabytes have come: with a large database every two seconds, 20 to 40 ms each, and that was
-// the longest that a put had to wait. As much as is in use is how Go has it (GOGC=100).
+// a few megabytes have come: with a large database every two seconds, 20 to 40 ms each, and that
+// was the longest that a put had to wait. As much as is in use is how Go has it (GOGC=100).
 //
 // What sockets and files bring counts as garbage, too, so for a small member as much as is in use
 // is next to nothing: it would look a hundred times while it receives a database of a gigabyte.
