@@ -18,6 +18,10 @@ export class Lcg {
     this.#state = (Math.imul(this.#state, 1664525) + 1013904223) >>> 0;
     return Math.floor((this.#state / 2 ** 32) * bound);
   }
+  /** In that of `count` equal parts of [0, bound): chance alone could leave some of them out. */
+  spread(part: number, count: number, bound: number): number {
+    return ((part + this.below(1000) / 1000) / count) * bound;
+  }
 }
 
 /** In groups: requests of a group run at once and do not touch the same keys. */

@@ -137,7 +137,7 @@ test(`${KILLS} kills in the middle of self-care`, { timeout: TIMEOUT_MS }, async
   let cutCount = 0;
   for (let kill = 0; kill < KILLS; kill++) {
     const member = await start(fresh(), SELF_CARE);
-    await pause(random.below(Math.ceil(wholeMs)));
+    await pause(random.spread(kill, KILLS, wholeMs));
     const done = await actionsOf(member);
     await member.kill();
     if (done.at(-1) !== "defragment") cutCount++;
@@ -175,7 +175,7 @@ test(`${KILLS} kills in the middle of a backup`, { timeout: TIMEOUT_MS }, async 
   let cutCount = 0;
   for (let kill = 0; kill < KILLS; kill++) {
     const member = await start(fresh(), flags);
-    await pause(random.below(800));
+    await pause(random.spread(kill, KILLS, 800));
     await member.kill();
     if ((await checkBackups()) === 0) cutCount++;
     await check(killed);
@@ -205,7 +205,7 @@ test(`${KILLS} kills in the middle of a recovery`, { timeout: TIMEOUT_MS }, asyn
   for (let kill = 0; kill < KILLS; kill++) {
     member = await start(fresh(), OFF);
     const command = recover(member);
-    await pause(random.below(Math.ceil(wholeMs)));
+    await pause(random.spread(kill, KILLS, wholeMs));
     if (kill % 2 === 0) await member.kill();
     else command.kill("SIGKILL");
     if ((await ended(command)) !== 0) cutCount++;

@@ -133,7 +133,7 @@ const compact = ({ client }: MemberProcess): Promise<unknown> =>
 test(`${KILLS} kills in the middle of a compaction`, { timeout: TIMEOUT_MS }, async () => {
   let cutCount = 0;
   for (let kill = 0; kill < KILLS; kill++) {
-    const delayMs = random.below(Math.ceil(compactionMs));
+    const delayMs = random.spread(kill, KILLS, compactionMs);
     const wasCut = await killAndCheck(full, compact, delayMs, async (member, dataDir) => {
       // It may not have got into the log.
       await compact(member).catch((error: Error) => {
@@ -152,7 +152,7 @@ test(`${KILLS} kills in the middle of a compaction`, { timeout: TIMEOUT_MS }, as
 test(`${KILLS} kills in the middle of a defragmentation`, { timeout: TIMEOUT_MS }, async () => {
   let cutCount = 0;
   for (let kill = 0; kill < KILLS; kill++) {
-    const delayMs = random.below(Math.ceil(defragmentationMs));
+    const delayMs = random.spread(kill, KILLS, defragmentationMs);
     const begin = ({ client }: MemberProcess): Promise<unknown> => client.maintenance.defragment();
     if (await killAndCheck(compacted, begin, delayMs, async () => false)) cutCount++;
   }
