@@ -16,9 +16,10 @@ export class CommitHold {
   readonly #clock: Clock;
   readonly #raft: Raft;
   readonly #wake: () => void;
-  /** When the last two groups of entries left. */
+  /** When the last group of entries left. */
   #lastMs = Number.NEGATIVE_INFINITY;
-  #beforeMs = Number.NEGATIVE_INFINITY;
+  /** It followed the one before at once. */
+  #isLoad = false;
   #isArmed = false;
   #owedSinceMs: number | undefined;
 
@@ -30,20 +31,22 @@ export class CommitHold {
 
   /** Before raft is asked for messages. */
   begin(): void {
-    const isLoad = this.#lastMs - this.#beforeMs <= HOLD_MS;
-    this.#raft.holdsCommits = isLoad && this.#clock.monotonicMs() - this.#lastMs <= HOLD_MS;
+    this.#raft.holdsCommits = this.#isLoad && this.#clock.monotonicMs() - this.#lastMs <= HOLD_MS;
   }
 
   /** A leader's messages were taken; those of this turn `hadEntries`, new ones. */
   taken(hadEntries: boolean): void {
     if (hadEntries) {
-      this.#beforeMs = this.#lastMs;
-      this.#lastMs = this.#clock.monotonicMs();
+      const nowMs = this.#clock.monotonicMs();
+      this.#isLoad = nowMs - this.#lastMs <= HOLD_MS;
+      this.#lastMs = nowMs;
     }
-    const owes = this.#raft.owesCommits;
-    if (!owes) this.#owedSinceMs = undefined;
-    else this.#owedSinceMs ??= this.#clock.monotonicMs();
-    if (owes && !this.#isArmed) this.#arm(HOLD_MS);
+    if (!this.#raft.owesCommits) {
+      this.#owedSinceMs = undefined;
+      return;
+    }
+    this.#owedSinceMs ??= this.#clock.monotonicMs();
+    if (!this.#isArmed) this.#arm(HOLD_MS);
   }
 
   #arm(delayMs: number): void {

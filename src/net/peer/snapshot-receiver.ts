@@ -2,10 +2,9 @@
 // the database, which goes to the server's sink piece by piece; nothing is read while the sink is
 // busy. Raft hears of it when all is safe.
 //
-// What the socket gives is gathered into larger pieces, each in memory of its own: a write to the
-// disk costs as much for 16 KiB as for many times that, and memory that JavaScript asks for lets
-// V8 look at what is young when there is much of it. By what sockets bring alone it is only driven
-// to look at everything, every 64 MB: that was two fifths of the CPU of a transfer.
+// What the socket gives is gathered into larger pieces: most of what a write costs is handing it to
+// a thread of the pool, which is as much for 16 KiB as for many times that. Each piece has memory
+// of its own, since the next one begins while it is written.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { humanSize } from "../../base/human-size.ts";
